@@ -1,0 +1,57 @@
+# Everything a newcomer needs: `make demo`, `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+export PYTHONDONTWRITEBYTECODE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow test-postgresql lint check bench docs lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Jazari needs Python 3.11 or newer: set PYTHON=/path/to/python3.11."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/.demo  ## run a whole network and the main job here (ARGS="--exit --report report.json")
+	$(BIN)/jazari demo $(ARGS)
+
+test: $(VENV)/.dev  ## the default tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not postgresql" $(ARGS)
+
+test-slow: $(VENV)/.dev  ## the tests that take longer: whole networks, faults, kills
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server programs
+	$(BIN)/python -m pytest -m postgresql $(ARGS)
+
+lint: $(VENV)/.dev  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev  ## check that the documentation says what the code does
+	$(BIN)/python -m pytest -q tests/docs -m "not slow"
+
+check: lint test docs  ## all that must pass before a change lands
+
+bench: $(VENV)/.dev  ## measure, and write benchmarks/results/ (JSON and a table)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(VENV)/.dev  ## renew the locked requirements from pyproject.toml
+	requirements/lock
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
