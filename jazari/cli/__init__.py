@@ -1,1 +1,1 @@
-
+"""What every command shares: output, progress, errors, exit codes, passphrases."""

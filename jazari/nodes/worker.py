@@ -1,0 +1,152 @@
+"""``python -m jazari.nodes.worker HOME``: the node's periodic duties, each in a thread of its own.
+
+A duty that fails is reported and tried again, later each time; it stops no other one. When the network
+changes, the duties that care are woken at once.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from jazari.core.clock import timestamp
+from jazari.core.errors import JazariError
+from jazari.core.files import write_atomic
+from jazari.nodes.duties import Duty
+from jazari.settings.home import Home
+
+SIGN_OF_LIFE_SECONDS = 2.0
+STOP_SECONDS = 8.0
+
+
+def retry_delay(duty: Duty, failures: int) -> float:
+    """Seconds until ``duty``, which failed ``failures`` times in a row, is tried again: doubling, bounded."""
+    longest = max(duty.longest_delay_seconds, duty.every_seconds)
+    return min(max(duty.every_seconds, 1.0) * 2.0 ** min(failures - 1, 16), longest)
+
+
+class DutyThread(threading.Thread):
+    """Runs one duty until the worker stops."""
+
+    def __init__(self, duty: Duty, home: Home, worker: Worker) -> None:
+        super().__init__(name=duty.name, daemon=True)
+        self.duty = duty
+        self.failures = 0
+        self.runs = 0
+        self.problem = ""
+        self.wake = threading.Event()
+        self._home = home
+        self._worker = worker
+
+    def run(self) -> None:
+        while not self._worker.stopping.is_set():
+            self.wake.clear()
+            delay = self._once()
+            self.wake.wait(delay)
+
+    def _once(self) -> float:
+        try:
+            changed = self.duty.run(self._home)
+        except Exception as error:  # noqa: BLE001,RUF100  whatever it is, the other duties go on
+            self.failures += 1
+            self._report(error)
+            return retry_delay(self.duty, self.failures)
+        self.failures, self.problem = 0, ""
+        self.runs += 1
+        if changed:
+            self._worker.wake_all(self)
+        return self.duty.every_seconds
+
+    def _report(self, error: Exception) -> None:
+        plain = isinstance(error, JazariError)
+        sentence = str(error) if plain else f"{type(error).__name__}: {error}"
+        if sentence != self.problem:
+            self._worker.say(f"{self.duty.name}: {sentence}")
+            if not plain:
+                self._worker.say_traceback(error)
+        self.problem = sentence
+
+
+class Worker:
+    """All duties of one node."""
+
+    def __init__(self, home: Home, duties: Sequence[Duty]) -> None:
+        self.home = home
+        self.stopping = threading.Event()
+        self.threads = [DutyThread(duty, home, self) for duty in duties]
+
+    def wake_all(self, source: threading.Thread) -> None:
+        """Something changed: let every duty that cares look now instead of at its next time."""
+        for thread in self.threads:
+            if thread.duty.on_change and thread is not source:
+                thread.wake.set()
+
+    def stop(self, *_signal: object) -> None:
+        """Ask the worker to end; usable as a signal handler."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.wake.set()
+
+    def run(self) -> None:
+        """Start the duties and show signs of life until asked to stop."""
+        for thread in self.threads:
+            thread.start()
+        while not self.stopping.is_set():
+            self._sign_of_life()
+            self.stopping.wait(SIGN_OF_LIFE_SECONDS)
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self.threads:
+            if not thread.duty.waits:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _sign_of_life(self) -> None:
+        # Written by this thread, read by the supervisor (age of the file) and by `status` (content).
+        state = {thread.duty.name: {"runs": thread.runs, "problem": thread.problem} for thread in self.threads}
+        document = {"moment": timestamp(), "duties": state}
+        write_atomic(self.home.run / "worker.alive", json.dumps(document, ensure_ascii=False).encode())
+
+    def say(self, text: str) -> None:
+        """One line in the worker's log."""
+        print(f"{timestamp()} {text}", flush=True)
+
+    def say_traceback(self, error: Exception) -> None:
+        """The traceback of a defect of ours, in the worker's log."""
+        import traceback
+
+        traceback.print_exception(error, file=sys.stdout)
+
+
+def read_duties(home: Home) -> dict[str, Any]:
+    """What the worker of ``home`` last said about its duties; empty if it never ran."""
+    try:
+        state: dict[str, Any] = json.loads((home.run / "worker.alive").read_text())
+        return dict(state["duties"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the worker of the home in ``arguments`` until SIGTERM."""
+    from jazari.nodes import wiring
+    from jazari.settings.runtime import setup
+
+    home = Home.open(arguments[0])
+    try:
+        setup(home, migrate=True)
+        worker = Worker(home, wiring.duties(home))
+    except JazariError as error:
+        print(str(error), file=sys.stderr, flush=True)
+        return int(error.exit_code)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, worker.stop)
+    worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""Making Django ready for one node in this process."""
+
+from __future__ import annotations
+
+import os
+
+from jazari.core.files import locked
+from jazari.settings.errors import BadSetting
+from jazari.settings.home import Home
+
+MIGRATION_SECONDS = 300.0
+
+
+def setup(home: Home, *, migrate: bool = False) -> None:
+    """Configure Django for ``home``, once per process; ``migrate`` brings the database up to date.
+
+    Where Django is configured already (tests, or the same home again), that configuration stays; another
+    home in the same process raises ``BadSetting``.
+    """
+    import django
+    from django.conf import settings
+
+    if not settings.configured:
+        os.environ["JAZARI_HOME"] = str(home.path)
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jazari.settings.node")
+    if not is_ready():
+        django.setup()
+    configured: Home | None = getattr(settings, "HOME", None)
+    if configured is not None and configured.path != home.path:
+        raise BadSetting(f"This process serves {configured.path}: use another process for {home.path}.")
+    if migrate:
+        from django.core.management import call_command
+
+        # The web process and the worker start together: one migrates, the other finds nothing left to do.
+        with locked(home.run / "migrate.lock", "Another process of this node", MIGRATION_SECONDS):
+            call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+
+
+def is_ready() -> bool:
+    """Whether ``setup`` was done in this process, so that the database can be used."""
+    from django.apps import apps
+
+    return apps.ready

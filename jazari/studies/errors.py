@@ -1,0 +1,220 @@
+"""What can go wrong in a study, from the file an institute holds to the result of a run.
+
+::
+
+    StudyError
+    ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData
+    ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
+    │                 NotAsked, NotRunnable, BadStudyRecord
+    ├── messages      BadMessage, BrokenContract, BelowFloor
+    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
+    └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
+                      UntrueResult
+
+A message that leaves an institute carries the code alone, never the sentence.
+"""
+
+from __future__ import annotations
+
+from jazari.core.errors import ExitCode, JazariError
+
+
+class StudyError(JazariError):
+    """Anything that stops a study."""
+
+    code = "studies.failed"
+
+
+class BadSchema(StudyError):
+    """The schema file that declares a data set is not valid."""
+
+    code = "studies.bad-schema"
+    exit_code = ExitCode.USAGE
+
+
+class BadData(StudyError):
+    """A value breaks a rule of the schema; the sentence names row, column and rule."""
+
+    code = "studies.bad-data"
+    exit_code = ExitCode.USAGE
+
+
+class UnreadableData(StudyError):
+    """The data file is absent, too large, in another encoding or not of its declared format."""
+
+    code = "studies.unreadable-data"
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class ColumnMissing(StudyError):
+    """A declared or agreed column is not in the data."""
+
+    code = "studies.column-missing"
+    exit_code = ExitCode.USAGE
+
+
+class IncompatibleData(StudyError):
+    """The data of two institutes, or of one and the study, do not mean the same thing."""
+
+    code = "studies.incompatible-data"
+    exit_code = ExitCode.USAGE
+
+
+class BadStudy(StudyError):
+    """The text of a study is not valid."""
+
+    code = "studies.bad-study"
+    exit_code = ExitCode.USAGE
+
+
+class UnknownRecipe(StudyError):
+    """No installed recipe has this name."""
+
+    code = "studies.unknown-recipe"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class BadParameters(StudyError):
+    """The parameters do not fit the recipe or the variables of the study."""
+
+    code = "studies.bad-parameters"
+    exit_code = ExitCode.USAGE
+
+
+class RecipeChanged(StudyError):
+    """The installed code is not the code that was approved."""
+
+    code = "studies.recipe-changed"
+    exit_code = ExitCode.REFUSED
+
+
+class BadMessage(StudyError):
+    """Bytes that are no message of ours."""
+
+    code = "studies.bad-message"
+    exit_code = ExitCode.REFUSED
+
+
+class BrokenContract(StudyError):
+    """Sums whose names, shapes, types or values are not those of the output contract."""
+
+    code = "studies.broken-contract"
+    exit_code = ExitCode.REFUSED
+
+
+class BelowFloor(StudyError):
+    """Sums that tell about fewer distinct subjects than the study's floor."""
+
+    code = "studies.below-floor"
+    exit_code = ExitCode.REFUSED
+
+
+class NoPermit(StudyError):
+    """This institute has no permit for the run: it did not approve, or has not seen the run record."""
+
+    code = "studies.no-permit"
+    exit_code = ExitCode.REFUSED
+
+
+class BadPermit(StudyError):
+    """The permit does not allow what is asked: another study, institute, data set, key or signature."""
+
+    code = "studies.bad-permit"
+    exit_code = ExitCode.REFUSED
+
+
+class PermitExpired(StudyError):
+    """The study or the permit is past its date."""
+
+    code = "studies.permit-expired"
+    exit_code = ExitCode.REFUSED
+
+
+class RunsUsedUp(StudyError):
+    """The agreement has run as often as the institute approved."""
+
+    code = "studies.runs-used-up"
+    exit_code = ExitCode.REFUSED
+
+
+class WrongRound(StudyError):
+    """A message of another run, or of a round that is not due."""
+
+    code = "studies.wrong-round"
+    exit_code = ExitCode.REFUSED
+
+
+class AlteredTotal(StudyError):
+    """A total that cannot be, or is not the one that was released for this round."""
+
+    code = "studies.altered-total"
+    exit_code = ExitCode.REFUSED
+
+
+class RunNotFound(StudyError):
+    """No run of this name here."""
+
+    code = "studies.run-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class RunEnded(StudyError):
+    """The run is over: nothing more is accepted or computed for it."""
+
+    code = "studies.run-ended"
+    exit_code = ExitCode.CONFLICT
+
+
+class RunFailed(StudyError):
+    """The run ended without a result; the sentence says why."""
+
+    code = "studies.run-failed"
+
+
+class RunConflict(StudyError):
+    """A second order, answer or permit that differs from the first under the same name."""
+
+    code = "studies.run-conflict"
+    exit_code = ExitCode.CONFLICT
+
+
+class StudyNotFound(StudyError):
+    """No verified study record of this reference."""
+
+    code = "studies.study-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class DataSetNotFound(StudyError):
+    """No data set of this name is registered here, or its file is gone or has changed."""
+
+    code = "studies.data-set-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class NotAsked(StudyError):
+    """The study does not name this institute, or somebody else proposed it."""
+
+    code = "studies.not-asked"
+    exit_code = ExitCode.REFUSED
+
+
+class NotRunnable(StudyError):
+    """The study may not run: too few approvals, expired, withdrawn or run as often as agreed."""
+
+    code = "studies.not-runnable"
+    exit_code = ExitCode.REFUSED
+
+
+class BadStudyRecord(StudyError):
+    """A card of a study does not fit the records that it speaks of."""
+
+    code = "studies.bad-record"
+    exit_code = ExitCode.REFUSED
+
+
+class UntrueResult(StudyError):
+    """What the Root says that a run produced is not what an institute computed."""
+
+    code = "studies.untrue-result"
+    exit_code = ExitCode.UNTRUSTED

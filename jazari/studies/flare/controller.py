@@ -1,0 +1,109 @@
+"""The Root's side of a job: carries the ``Coordinator``'s requests to the sites and their answers back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nvflare.apis.fl_constant import FLContextKey, ReturnCode
+from nvflare.apis.impl.controller import Controller
+from nvflare.apis.impl.task_controller import Task
+from nvflare.apis.shareable import Shareable
+
+from jazari.core.errors import JazariError
+from jazari.studies.coordinator import Coordinator
+from jazari.studies.flare import jobs
+from jazari.studies.flare.live import Live, write_live
+
+CONFIRMATION_SECONDS = 15.0
+_CHECK_SECONDS = 0.5
+
+
+class RoundController(Controller):  # type: ignore[misc]
+    """Asks whoever the coordinator waits for, until it waits for nobody. Keeps no state of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._engine_folder = Path()
+        self._coordinator: Coordinator | None = None
+        self._live = Live()
+        self._changed = threading.Condition()
+        self._answered: set[str] = set()
+        self._broken = ""
+
+    def start_controller(self, fl_ctx: Any) -> None:
+        """Open the run that the job names; a job that names none ends here."""
+        run = jobs.run_of(fl_ctx.get_prop(FLContextKey.JOB_META))
+        self._engine_folder = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
+        self._live = Live(job=str(fl_ctx.get_job_id()))
+        self._coordinator = Coordinator.open(self._engine_folder / "runs", run)
+        self._run = run
+
+    def stop_controller(self, fl_ctx: Any) -> None:
+        """Nothing to undo: all state is in the coordinator's folder."""
+
+    def process_result_of_unknown_task(self, *_: Any, **__: Any) -> None:
+        """A late answer to a round that is over: the coordinator has it already, or will ask again."""
+
+    def control_flow(self, abort_signal: Any, fl_ctx: Any) -> None:
+        """Rounds until the run ends; then confirmations for a while, which the result does not wait for."""
+        coordinator, confirm_until = self._coordinator, 0.0
+        assert coordinator is not None
+        while not abort_signal.triggered and not self._broken:
+            pending, status = coordinator.pending(), coordinator.status()
+            if status.state in ("failed", "cancelled") or not pending:
+                return
+            if status.state == "finished":
+                confirm_until = confirm_until or time.monotonic() + CONFIRMATION_SECONDS
+                if time.monotonic() > confirm_until:
+                    return
+            self._ask(coordinator, pending, abort_signal, fl_ctx, confirm_until)
+        if self._broken:
+            self.system_panic(self._broken, fl_ctx)
+
+    def _ask(self, coordinator: Coordinator, pending: tuple[str, ...], abort: Any, fl_ctx: Any, until: float) -> None:
+        self._answered = set()
+        self._show(round=coordinator.status().round, asked=pending, fetched=(), since=time.time())
+        data = Shareable()
+        data[jobs.REQUEST] = coordinator.request()
+        task = Task(jobs.TASK, data, before_task_sent_cb=self._fetched, result_received_cb=self._received)
+        self.broadcast(task, fl_ctx, targets=list(pending), min_responses=len(pending))
+        with self._changed:
+            while not (set(pending) <= self._answered or abort.triggered or self._broken):
+                self._changed.wait(_CHECK_SECONDS)
+                if (until and time.monotonic() > until) or (not until and coordinator.status().ended):
+                    break
+        self.cancel_task(task)
+
+    def _fetched(self, client_task: Any, fl_ctx: Any) -> None:
+        del fl_ctx
+        name = str(client_task.client.name)
+        if name not in self._live.fetched:
+            self._show(fetched=(*self._live.fetched, name))
+
+    def _received(self, client_task: Any, fl_ctx: Any) -> None:
+        del fl_ctx
+        name, result = str(client_task.client.name), client_task.result
+        answer = result.get(jobs.ANSWER)
+        client_task.result = None
+        if result.get_return_code() != ReturnCode.OK or not isinstance(answer, bytes | bytearray):
+            self._broken = f"no answer from {name}"
+        else:
+            self._take(name, bytes(answer))
+        with self._changed:
+            self._answered.add(name)
+            self._changed.notify_all()
+
+    def _take(self, name: str, answer: bytes) -> None:
+        assert self._coordinator is not None
+        try:
+            self._coordinator.receive(name, answer)
+        except JazariError as error:
+            self._coordinator.fail(f"{name} sent what the study does not allow: {error}")
+
+    def _show(self, **changes: Any) -> None:
+        self._live = replace(self._live, **changes)
+        write_live(self._engine_folder, self._run, self._live)

@@ -1,0 +1,164 @@
+"""The institute's gate inside its FLARE client: what may come in, and the little that may go out.
+
+FLARE's own check (``AUTHORIZE_COMMAND_CHECK``) is skipped when the sender leaves the command's name out, and
+lets a command pass when a handler fails. So the gate does not rely on it: at start-up it takes every
+command away except the six that a job needs, wraps those in its own checks, and puts an allow-list on the
+cell's messages (``firewall``). Default deny; every exception denies; only codes leave.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nvflare.apis.event_type import EventType
+from nvflare.apis.filter import Filter
+from nvflare.apis.fl_component import FLComponent
+from nvflare.apis.fl_constant import FLContextKey, ReturnCode
+from nvflare.apis.fl_exception import UnsafeComponentError
+from nvflare.apis.shareable import Shareable, make_reply
+from nvflare.private.admin_defs import Message, error_reply
+from nvflare.private.admin_defs import MsgHeader
+from nvflare.private.admin_defs import ReturnCode as AdminCode
+from nvflare.private.defs import RequestHeader
+from nvflare.private.fed.client.admin import RequestProcessor
+from nvflare.private.fed.client.client_req_processors import ClientRequestProcessors
+from nvflare.private.fed.client.scheduler_cmds import (
+    CancelResourceProcessor,
+    CheckResourceProcessor,
+    StartJobProcessor,
+)
+from nvflare.private.fed.client.training_cmds import AbortAppProcessor, DeployProcessor, NotifyJobStatusProcessor
+from nvflare.private.scheduler_constants import ShareableHeader
+
+from jazari.core.errors import JazariError
+from jazari.studies.errors import BadMessage, NoPermit
+from jazari.studies.flare import firewall, jobs, kit
+from jazari.studies.messages import decode
+from jazari.studies.participant import Participant
+
+OPEN = (AbortAppProcessor, CancelResourceProcessor, NotifyJobStatusProcessor)
+GUARDED = (CheckResourceProcessor, DeployProcessor, StartJobProcessor)
+UNKNOWN = "studies.internal"
+
+
+class Gate(FLComponent):  # type: ignore[misc]
+    """Installs itself before the client registers; without it the client does not start."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard: Guard | None = None
+
+    def handle_event(self, event_type: str, fl_ctx: Any) -> None:
+        """Close everything at start-up; refuse commands that FLARE asks about."""
+        if event_type == EventType.SYSTEM_BOOTSTRAP:
+            self._close(fl_ctx)
+        elif event_type == EventType.AUTHORIZE_COMMAND_CHECK:
+            self._answer_flare(fl_ctx)
+
+    def _close(self, fl_ctx: Any) -> None:
+        try:
+            client = fl_ctx.get_prop(FLContextKey.SITE_OBJ)
+            engine = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
+            self._guard = Guard(engine, kit.site_name(engine))
+            firewall.install(client.cell, self._guard.namespace)
+            kept = [found for found in ClientRequestProcessors.request_processors if type(found) in (*OPEN, *GUARDED)]
+            # In place: FLARE's deployer holds this very list.
+            ClientRequestProcessors.request_processors[:] = [_Guarded(found, self._guard) for found in kept]
+        except Exception as error:
+            # The only exception that FLARE's start-up does not swallow.
+            raise UnsafeComponentError("the institute's gate could not be closed") from error
+
+    def _answer_flare(self, fl_ctx: Any) -> None:
+        try:
+            assert self._guard is not None
+            items = fl_ctx.get_prop(FLContextKey.SECURITY_ITEMS)
+            code = self._guard.refusal(items[FLContextKey.JOB_META])
+        except Exception:
+            code = UNKNOWN
+        if code:
+            fl_ctx.set_prop(FLContextKey.AUTHORIZATION_RESULT, False, sticky=False)
+            fl_ctx.set_prop(FLContextKey.AUTHORIZATION_REASON, code, sticky=False)
+
+
+class Guard:
+    """Decides on jobs for one institute, by its own permits."""
+
+    def __init__(self, engine: Path, namespace: str) -> None:
+        self.namespace = namespace
+        self._participant = Participant(engine, namespace)
+
+    def refusal(self, meta: Any) -> str:
+        """Empty if this job may run here now, else the code of why not. Never raises."""
+        try:
+            if not jobs.is_our_description(meta, self.namespace):
+                raise BadMessage("This is not the network's job.")
+            run = jobs.run_of(meta)
+            if not run:
+                raise NoPermit("This job names no run.")
+            self._participant.check(run)
+        except JazariError as error:
+            return error.code
+        except Exception:
+            return UNKNOWN
+        return ""
+
+
+class _Guarded(RequestProcessor):  # type: ignore[misc]
+    """One of FLARE's commands behind the guard; its replies leave without any text of ours or FLARE's."""
+
+    def __init__(self, inner: RequestProcessor, guard: Guard) -> None:
+        self._inner, self._guard = inner, guard
+
+    def get_topics(self) -> list[str]:
+        """The topics of the command behind this one."""
+        return list(self._inner.get_topics())
+
+    def process(self, req: Any, app_ctx: Any) -> Any:
+        """Run the command if the guard lets it; otherwise answer with a code."""
+        try:
+            code = self._refusal(req)
+            return _refused(req, code) if code else _without_text(self._inner.process(req, app_ctx))
+        except Exception:
+            return error_reply(UNKNOWN)
+
+    def _refusal(self, req: Any) -> str:
+        if isinstance(self._inner, OPEN):
+            return ""
+        if isinstance(self._inner, DeployProcessor) and not jobs.is_our_app(req.body):
+            return BadMessage.code
+        return self._guard.refusal(req.get_header(RequestHeader.JOB_META))
+
+
+def _refused(req: Any, code: str) -> Any:
+    if not isinstance(req.body, dict):
+        return error_reply(code)
+    # The scheduler expects this form, and keeps the token as the reason.
+    result = Shareable()
+    result.set_header(ShareableHeader.IS_RESOURCE_ENOUGH, False)
+    result.set_header(ShareableHeader.RESOURCE_RESERVE_TOKEN, code)
+    return Message(topic="reply_" + req.topic, body=result)
+
+
+def _without_text(reply: Any) -> Any:
+    if isinstance(reply, Message) and isinstance(reply.body, str):
+        failed = reply.get_header(MsgHeader.RETURN_CODE, AdminCode.OK) != AdminCode.OK or "ERROR" in reply.body
+        reply.body = UNKNOWN if failed else "OK"
+    return reply
+
+
+class OnlyTheAnswer(Filter):  # type: ignore[misc]
+    """The site's own last filter on results, in the job's process: one message of ours leaves, or nothing."""
+
+    def process(self, shareable: Any, fl_ctx: Any) -> Any:
+        """A fresh result that holds the answer alone."""
+        answer, run = shareable.get(jobs.ANSWER), jobs.run_of(fl_ctx.get_prop(FLContextKey.JOB_META))
+        try:
+            message = decode(answer)
+            if message.run != run or message.kind not in ("answer", "confirmation", "refusal"):
+                raise BadMessage("This message is not one that may leave.")
+        except Exception:
+            return make_reply(ReturnCode.EXECUTION_RESULT_ERROR)
+        result = Shareable()
+        result[jobs.ANSWER] = answer
+        return result

@@ -1,0 +1,119 @@
+"""The one job that this network's engine knows: fixed bytes, and a description that names the run.
+
+A job carries no code, no parameters and no study: each side finds those in its own folder under the run's
+name. So a site can compare what it is sent byte for byte, and whatever differs is not ours.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jazari.studies.flare import kit
+
+APP = "rounds"
+TASK = "round"
+REQUEST, ANSWER = "request", "answer"
+RUN = "run"
+SERVER = "server"
+POLL_SECONDS = 0.05
+LARGEST_APP = 65_536
+
+_IMPATIENCE = {
+    "end_run_readiness_timeout": 0.5,
+    "end_run_readiness_check_interval": 0.1,
+    "job_heartbeat_interval": 2.0,
+    "task_check_interval": 2.0,
+}
+_SERVER_APP = {
+    "format_version": 2,
+    "server": {"task_request_interval": POLL_SECONDS, "heart_beat_timeout": kit.LOST_SECONDS},
+    "task_data_filters": [],
+    "task_result_filters": [],
+    "components": [],
+    "workflows": [{"id": "rounds", "path": kit.CONTROLLER, "args": {}}],
+    **_IMPATIENCE,
+}
+_SITE_APP = {
+    "format_version": 2,
+    "executors": [{"tasks": [TASK], "executor": {"path": kit.EXECUTOR, "args": {}}}],
+    "task_data_filters": [],
+    "task_result_filters": [],
+    "components": [],
+    **_IMPATIENCE,
+}
+APP_FILES: Mapping[str, bytes] = {
+    "config/config_fed_client.json": json.dumps(_SITE_APP, sort_keys=True).encode(),
+    "config/config_fed_server.json": json.dumps(_SERVER_APP, sort_keys=True).encode(),
+}
+
+
+def describe(run: str, participants: Sequence[str]) -> dict[str, Any]:
+    """FLARE's job meta for one attempt at ``run`` by exactly ``participants``."""
+    return {
+        "job_id": str(uuid.uuid4()),
+        "name": run,
+        "job_folder_name": APP,
+        "resource_spec": {},
+        "deploy_map": {APP: [SERVER, *participants]},
+        "min_clients": len(participants),
+        "mandatory_clients": list(participants),
+        "scope": kit.SCOPE,
+        "custom_props": {RUN: run},
+        "submitter_name": SERVER,
+        "submitter_org": kit.ORGANISATION,
+        "submitter_role": kit.ROLE,
+    }
+
+
+def run_of(meta: Any) -> str:
+    """The run that a job's meta names; empty if it names none."""
+    properties = meta.get("custom_props") if isinstance(meta, dict) else None
+    run = properties.get(RUN) if isinstance(properties, dict) else None
+    return run if isinstance(run, str) else ""
+
+
+def archive() -> bytes:
+    """The job folder as FLARE's store wants it: a zip holding ``<APP>/<APP>/config/...``."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in APP_FILES.items():
+            target.writestr(zipfile.ZipInfo(f"{APP}/{APP}/{name}"), content)
+    return buffer.getvalue()
+
+
+def is_our_app(data: Any) -> bool:
+    """Whether a deployed app's zip holds exactly our files, byte for byte, and nothing besides."""
+    if not isinstance(data, bytes | bytearray) or len(data) > LARGEST_APP:
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as source:
+            entries = [entry for entry in source.infolist() if not entry.is_dir()]
+            if sum(entry.file_size for entry in entries) > LARGEST_APP:
+                return False
+            return {entry.filename: source.read(entry) for entry in entries} == dict(APP_FILES) and len(
+                entries
+            ) == len(APP_FILES)
+    except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError):
+        return False
+
+
+def is_our_description(meta: Any, namespace: str) -> bool:
+    """Whether a job's meta asks for nothing but our app, at the server and sites including ``namespace``."""
+    if not isinstance(meta, dict) or set(meta.get("custom_props") or ()) != {RUN}:
+        return False
+    sites = meta.get("deploy_map", {}).get(APP) if isinstance(meta.get("deploy_map"), dict) else None
+    return (
+        set(meta["deploy_map"]) == {APP}
+        and isinstance(sites, list)
+        and SERVER in sites
+        and namespace in sites
+        and meta.get("scope") == kit.SCOPE
+        and not meta.get("resource_spec")
+        and not meta.get("launcher_spec")
+        and not meta.get("byoc")
+    )

@@ -1,0 +1,168 @@
+"""Keeps every ordered run going inside the FLARE server until it has ended, whatever happens to its jobs.
+
+FLARE fails a whole job when one site's process dies, leaves it RUNNING for good when a site vanishes, and
+forgets it when the server restarts. Runs are ours: a run's state is in the coordinator's folder, and a job is
+one attempt to move it on. When an attempt dies or stalls, the keeper ends it and submits another, which goes
+on at the round that was due. Deadlines are the coordinator's (``tick``).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nvflare.apis.event_type import EventType
+from nvflare.apis.fl_component import FLComponent
+from nvflare.apis.fl_constant import FLContextKey
+
+from jazari.core.errors import JazariError
+from jazari.studies.coordinator import Coordinator
+from jazari.studies.flare import jobs, notes
+from jazari.studies.flare.attempts import Attempt, FlareJobs, retry_delay
+from jazari.studies.flare.live import read_live
+from jazari.studies.flare.pins import PinBoard
+
+LOOP_SECONDS = 0.2
+ATTEMPTS_PER_ROUND = 8
+PERMIT_SECONDS = 20.0
+LAST_CONFIRMATIONS_SECONDS = 20.0
+_log = logging.getLogger("jazari.engine.keeper")
+
+
+class RunKeeper(FLComponent):  # type: ignore[misc]
+    """Component of the server's parent process; one thread, started with the server."""
+
+    def handle_event(self, event_type: str, fl_ctx: Any) -> None:
+        """Start keeping when the server starts."""
+        if event_type == EventType.SYSTEM_START:
+            engine = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
+            keeper = Keeper(engine, FlareJobs(fl_ctx.get_engine()))
+            threading.Thread(target=keeper.keep_forever, name="keeper", daemon=True).start()
+
+
+class _Kept:
+    """One run that has not ended, as far as this process knows."""
+
+    def __init__(self, coordinator: Coordinator, participants: tuple[str, ...]) -> None:
+        self.coordinator, self.participants = coordinator, participants
+        self.attempt: Attempt | None = None
+        self.round, self.attempts, self.not_before = -1, 0, 0.0
+        self.ended_at = 0.0
+
+
+class Keeper:
+    """The loop over runs, apart from FLARE: everything it does to jobs goes through ``FlareJobs``."""
+
+    def __init__(self, engine: Path, flare: FlareJobs) -> None:
+        self._engine, self._flare = engine, flare
+        self._board = PinBoard(engine)
+        self._kept: dict[str, _Kept] = {}
+        self._over: set[str] = set()
+
+    def keep_forever(self) -> None:
+        """Look at every run, again and again. An error with one run never stops the others."""
+        while True:
+            try:
+                self.keep_once()
+            except Exception:
+                _log.exception("The keeper could not look at its runs")
+            time.sleep(LOOP_SECONDS)
+
+    def keep_once(self) -> None:
+        """One look at every run that has not ended."""
+        notes.beat(self._engine)
+        for run in self._runs():
+            try:
+                self._keep(run, self._kept.get(run) or self._open(run))
+            except JazariError as error:
+                _log.warning("Run %s: %s", run, error)
+            except Exception:
+                _log.exception("Run %s could not be looked at", run)
+
+    def _runs(self) -> Iterator[str]:
+        folder = self._engine / "runs"
+        if folder.is_dir():
+            found = sorted(entry.name for entry in folder.iterdir() if (entry / "order.json").is_file())
+            yield from (name for name in found if name not in self._over)
+
+    def _open(self, run: str) -> _Kept:
+        coordinator = Coordinator.open(self._engine / "runs", run)
+        kept = self._kept[run] = _Kept(coordinator, tuple(coordinator.order.participants))
+        return kept
+
+    def _keep(self, run: str, kept: _Kept) -> None:
+        status = kept.coordinator.tick()
+        if status.ended:
+            self._wind_up(run, kept, status.state == "finished")
+            return
+        if gone := self._gone(kept):
+            kept.coordinator.fail(f"{_names(gone)} may not take part any more: order the run without them.")
+        elif kept.attempt is None:
+            self._try(run, kept, status.round)
+        elif problem := self._problem(run, kept, kept.attempt):
+            self._give_up(run, kept, problem)
+
+    def _gone(self, kept: _Kept) -> list[str]:
+        named = self._board.current.institutes
+        return [name for name in kept.participants if name not in named]
+
+    def _try(self, run: str, kept: _Kept, round_number: int) -> None:
+        if round_number != kept.round:
+            kept.round, kept.attempts = round_number, 0
+        if time.monotonic() < kept.not_before:
+            return
+        absent = [name for name in kept.participants if not self._flare.token(name)]
+        if absent:
+            notes.write_note(self._engine, run, f"Waiting for {_names(absent)} to connect.")
+        elif kept.attempts >= ATTEMPTS_PER_ROUND:
+            kept.coordinator.fail(f"Round {round_number} could not be run in {kept.attempts} attempts: "
+                                  "look at the engine's log, then order the run again.")
+        else:
+            kept.attempts += 1
+            kept.attempt = self._flare.submit(run, kept.participants)
+            notes.write_note(self._engine, run, "")
+            _log.info("Run %s: job %s, attempt %d at round %d", run, kept.attempt.job, kept.attempts, round_number)
+
+    def _problem(self, run: str, kept: _Kept, attempt: Attempt) -> str:
+        """Why this attempt will not get any further; empty while it may."""
+        refusals = self._flare.refusals(attempt)
+        for name, code in refusals.items():
+            # The institute's worker may not have seen the run's record yet; anything else is final.
+            if code != "studies.no-permit" or time.monotonic() - attempt.started > PERMIT_SECONDS:
+                kept.coordinator.fail(f"{name} refused this run ({code}): ask its steward.")
+                return f"refused by {name}"
+        if refusals:
+            notes.write_note(self._engine, run, f"Waiting for the permit of {_names(list(refusals))}.")
+        return self._flare.problem(attempt, read_live(self._engine, run))
+
+    def _give_up(self, run: str, kept: _Kept, problem: str) -> None:
+        assert kept.attempt is not None
+        _log.warning("Run %s: giving up job %s: %s", run, kept.attempt.job, problem)
+        self._flare.stop(kept.attempt)
+        kept.attempt = None
+        kept.not_before = time.monotonic() + retry_delay(kept.attempts)
+
+    def _wind_up(self, run: str, kept: _Kept, finished: bool) -> None:
+        """A run that has ended: let its job collect confirmations for a while, then forget both."""
+        kept.ended_at = kept.ended_at or time.monotonic()
+        attempt = kept.attempt
+        waiting = finished and time.monotonic() - kept.ended_at < LAST_CONFIRMATIONS_SECONDS
+        if attempt is not None and waiting and not self._flare.is_over(attempt):
+            return
+        if attempt is None and waiting and kept.coordinator.pending() and not self._gone(kept):
+            # The server restarted between the last total and its confirmations.
+            self._try(run, kept, kept.round)
+            return
+        if attempt is not None:
+            self._flare.stop(attempt)
+        notes.write_note(self._engine, run, "")
+        self._kept.pop(run, None)
+        self._over.add(run)
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names)

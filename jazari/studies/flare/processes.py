@@ -1,0 +1,55 @@
+"""How the supervisor starts an engine process: argument list and environment, nothing started here.
+
+A process started with these ends when the process that started it ends, whatever way that happens, and
+takes its own job processes with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jazari.studies.flare import kit
+from jazari.studies.flare.errors import EngineNotReady
+
+MODULE = "jazari.studies.flare.process"
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run: arguments, and the whole environment (nothing else of the caller's is needed)."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def server_command(home: Path) -> Command:
+    """The Root's engine server for the node in ``home``. Raises ``EngineNotReady`` without a kit."""
+    return _command(home, "server", "fed_server.json")
+
+
+def site_command(home: Path) -> Command:
+    """The engine client of the institute in ``home``. Raises ``EngineNotReady`` without a kit."""
+    return _command(home, "site", "fed_client.json")
+
+
+def plain_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What engine processes may see of an environment: no passphrases, no database, no proxies.
+
+    Numerical libraries get one thread: sums are then the same bits on every machine, and sites sharing a
+    computer do not fight for its cores.
+    """
+    source = os.environ if source is None else source
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {name: source[name] for name in _KEPT if name in source} | threads | {"PYTHONUNBUFFERED": "1"}
+
+
+def _command(home: Path, role: str, needed: str) -> Command:
+    engine = (home / "engine").absolute()
+    if not (kit.kit_folder(engine) / "startup" / needed).is_file():
+        raise EngineNotReady(f"{home} has no {role} kit for the engine yet: create or join the network first.")
+    return Command((sys.executable, "-m", MODULE, role, str(engine)), plain_environment())

@@ -1,0 +1,61 @@
+"""What a node keeps about studies that no signed record says: its data sets, and where each run stands."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class DataSet(models.Model):
+    """A data file of this institute. ``record`` is the published card that stands for exactly these bytes."""
+
+    name = models.CharField(max_length=40)
+    version = models.PositiveIntegerField()
+    path = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    declaration = models.JSONField()
+    card = models.JSONField()
+    record = models.CharField(max_length=140, blank=True)
+    registered = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("name", "version"), name="one_version_of_a_data_set"),)
+        ordering = ("name", "-version")
+
+
+class Run(models.Model):
+    """One execution of an agreement, as this node sees it: the Root drives it, an institute follows it."""
+
+    class State(models.TextChoices):
+        """``WAITING``: recorded, not started. The last three are final."""
+
+        WAITING = "waiting"
+        RUNNING = "running"
+        FINISHED = "finished"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    reference = models.CharField(max_length=140, unique=True)
+    run = models.CharField(max_length=40, unique=True)
+    study = models.CharField(max_length=140, db_index=True)
+    agreement = models.CharField(max_length=71)
+    number = models.PositiveIntegerField()
+    participants = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_index=True)
+    round = models.PositiveIntegerField(default=0)
+    message = models.TextField(blank=True)
+    answered = models.JSONField(default=dict)
+    outcome = models.JSONField(null=True)
+    recorded = models.DateTimeField()
+    ended = models.DateTimeField(null=True)
+    # An institute's own part, each done once: permit written or refused, attestation and result published.
+    permitted = models.BooleanField(null=True)
+    attested = models.BooleanField(default=False)
+    published = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("recorded", "reference")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the state is final."""
+        return self.state in (self.State.FINISHED, self.State.FAILED, self.State.CANCELLED)

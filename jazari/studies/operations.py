@@ -1,0 +1,161 @@
+"""What people at an institute do with studies: propose, decide, have it run, withdraw. Each ends in a signed record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jazari.core import clock, events
+from jazari.core.audit import AuditEvent
+from jazari.core.clock import timestamp
+from jazari.core.identifiers import RecordRef, token
+from jazari.studies.agreement import study_dict
+from jazari.studies.cards import RunCard
+from jazari.studies.data.schema import Schema
+from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_name
+from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable
+from jazari.studies.overview import Records, Study, run_problem, study_of
+from jazari.studies.proposals import Proposal, named_institutes, write_study
+from jazari.trust.directory import Directory
+from jazari.trust.keys import Signer, key_id, sign_bytes
+from jazari.trust.records import Draft, Record
+
+Publish = Callable[[Sequence[Draft]], Sequence[Record]]
+
+
+@dataclass(frozen=True)
+class Here:
+    """The node that acts: who it is, what it has verified, who is admitted, and how it publishes."""
+
+    namespace: str
+    records: Records
+    directory: Callable[[], Directory]
+    publish: Publish
+    engine_folder: Path
+
+
+def propose(here: Here, proposal: Proposal) -> Record:
+    """Write the study's full text, with its contract and digests, and publish it.
+
+    Raises ``BadStudy`` (also when a named data set is unknown or withdrawn), ``BadParameters`` or another
+    ``StudyError`` naming what to correct.
+    """
+    named = named_institutes(proposal)
+    schemas = {institute: _schema_of(here, reference) for institute, reference in named.items()}
+    text = write_study(proposal, here.namespace, schemas, clock.now())
+    (record,) = here.publish([Draft("study", proposal.name, study_dict(text))])
+    _audit(here, "studies.proposed", record.ref, {"agreement": study_of(here.records, record.ref).agreement})
+    return record
+
+
+def _schema_of(here: Here, reference: str) -> Schema:
+    from jazari.studies.datasets import schema_of_card
+
+    record = here.records.get(reference)
+    if record is None or record.type != "dataset" or here.records.is_withdrawn(reference):
+        raise BadStudy(
+            f"{reference} is no data set that is offered now: choose one from `jazari search --type dataset`."
+        )
+    return schema_of_card(record.card)
+
+
+def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Signer) -> Record:
+    """Sign one decision with the steward's key and publish it in this institute's log.
+
+    Raises ``StudyNotFound``, ``NotAsked``, ``BadStudyRecord`` (no approval to withdraw, a refusal without a
+    reason, a key that the directory does not name as this institute's steward).
+    """
+    study = study_of(here.records, reference)
+    _may_decide(here, study, choice, reason)
+    statement = Statement(
+        study=reference,
+        agreement=study.agreement,
+        institute=here.namespace,
+        choice=choice,
+        reason=reason,
+        number=_next_number(study, here.namespace),
+        moment=timestamp(),
+    )
+    card = ApprovalCard(
+        statement=statement,
+        steward_key=_steward_key(here, steward),
+        signature=sign_bytes(steward, statement.signed_bytes()),
+    )
+    (record,) = here.publish([Draft("approval", approval_name(study.agreement), card.model_dump(mode="json"))])
+    detail = {"agreement": study.agreement, "choice": str(choice), "reason": reason}
+    _audit(here, "studies.decided", reference, detail)
+    return record
+
+
+def _may_decide(here: Here, study: Study, choice: Choice, reason: str) -> None:
+    if here.namespace not in study.text.institutes:
+        raise NotAsked(f"{study.reference} does not ask {here.namespace}: there is nothing to decide here.")
+    mine = study.decisions.get(here.namespace)
+    if choice is Choice.WITHDRAW and (mine is None or mine.choice is not Choice.APPROVE):
+        raise BadStudyRecord(f"{here.namespace} has no approval of {study.reference} to withdraw.")
+    if choice is Choice.REFUSE and not reason.strip():
+        raise BadStudyRecord("A refusal says why: give --reason.")
+    if choice is Choice.APPROVE and study.status(clock.now()) in ("withdrawn", "expired"):
+        raise NotRunnable(f"{study.reference} is {study.status(clock.now())}: ask its proposer for a new study.")
+
+
+def _next_number(study: Study, institute: str) -> int:
+    mine = study.decisions.get(institute)
+    return mine.number + 1 if mine else 1
+
+
+def _steward_key(here: Here, steward: Signer) -> dict[str, object]:
+    entry = here.directory().entries.get(here.namespace)
+    for key in entry.steward_keys if entry else []:
+        if key_id(key) == steward.public_key.keyid:
+            return key
+    raise BadStudyRecord(
+        f"This key is not {here.namespace}'s steward key in the directory: use the one that was admitted."
+    )
+
+
+def start_run(here: Here, reference: str) -> Record:
+    """Record that the study runs now on exactly the institutes that approve.
+
+    Raises ``NotAsked`` unless this node proposed it, ``NotRunnable`` saying what is missing.
+    """
+    study = study_of(here.records, reference)
+    if study.proposer != here.namespace:
+        raise NotAsked(f"{study.proposer} proposed {reference}: only its proposer can have it run.")
+    if not study.approved:
+        raise NotRunnable(f"{reference} may not run: nobody approves it yet.")
+    card = RunCard(
+        study=reference,
+        agreement=study.agreement,
+        participants={institute: study.approvals[institute] for institute in study.approved},
+        number=_runs_counted(here, study) + 1,
+    )
+    problem = run_problem(card, study, clock.now())
+    if problem:
+        raise NotRunnable(f"{reference} may not run: {problem}; see `jazari study show {reference}`.")
+    (record,) = here.publish([Draft("run", f"run-{token()}", card.model_dump(mode="json"))])
+    _audit(here, "studies.run-recorded", record.ref, {"agreement": study.agreement, "number": card.number})
+    return record
+
+
+def _runs_counted(here: Here, study: Study) -> int:
+    return sum(not here.records.is_withdrawn(run.ref) for run in study.runs)
+
+
+def withdraw(here: Here, reference: str, reason: str) -> Record:
+    """Withdraw a record of this node: a run that is under way ends, a study may not run again.
+
+    Raises ``NotAsked`` for somebody else's record.
+    """
+    ref = RecordRef.parse(reference)
+    if ref.namespace != here.namespace:
+        raise NotAsked(f"{reference} is {ref.namespace}'s: only its author can withdraw it.")
+    card = {"record": reference, "reason": reason}
+    (record,) = here.publish([Draft("withdrawal", f"w-{token()}", card)])
+    _audit(here, "studies.withdrawn", reference, {"reason": reason})
+    return record
+
+
+def _audit(here: Here, kind: str, subject: str, detail: dict[str, object]) -> None:
+    events.emit(AuditEvent(kind=kind, actor=here.namespace, subject=subject, detail=detail))

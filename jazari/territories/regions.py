@@ -1,0 +1,105 @@
+"""Regions by code or name, from a small JSON reference that a network may replace by its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jazari.core.files import plain_os_errors
+from jazari.territories.errors import BadTerritories, UnknownRegion
+
+MOROCCO = Path(__file__).parent / "data" / "morocco.json"
+_CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,8}")
+_LARGEST = 5_000_000
+
+
+@dataclass(frozen=True)
+class Region:
+    """``code`` is ISO 3166-2 (``MA-12``); ``names`` by language (fr, ar, zgh, en)."""
+
+    code: str
+    names: dict[str, str]
+
+    def name(self, language: str = "fr") -> str:
+        """The name in ``language``, else in French, else the first one there is."""
+        return self.names.get(language) or self.names.get("fr") or next(iter(self.names.values()))
+
+
+@dataclass(frozen=True)
+class Territories:
+    """The regions of one country, in the order of their codes, and whom to credit for them."""
+
+    country: str
+    source: str
+    licence: str
+    changes: str
+    regions: tuple[Region, ...]
+
+    def __iter__(self) -> Iterator[Region]:
+        return iter(self.regions)
+
+    def find(self, text: str) -> Region:
+        """The region with the code ``MA-12`` or ``12``, or with that name in any language.
+
+        Accents, case, spaces and kinds of hyphen do not matter. Raises ``UnknownRegion``.
+        """
+        region = self._index.get(_fold(text))
+        if region is None:
+            known = ", ".join(f"{item.code} {item.name()}" for item in self.regions)
+            raise UnknownRegion(f"{text[:60]!r} is no region of {self.country}: use one of {known}.")
+        return region
+
+    @cached_property
+    def _index(self) -> dict[str, Region]:
+        index: dict[str, Region] = {}
+        for region in self.regions:
+            short = region.code.partition("-")[2]
+            for text in (region.code, short, *region.names.values()):
+                if index.setdefault(_fold(text), region) != region:
+                    raise BadTerritories(f"{text!r} names two regions: correct the territories file.")
+        return index
+
+
+def load(path: Path | None = None) -> Territories:
+    """The territories in ``path``, or Morocco's. Raises ``BadTerritories`` with the rule that is broken."""
+    source = path or MOROCCO
+    with plain_os_errors(source), source.open("rb") as file:
+        data = file.read(_LARGEST + 1)
+    try:
+        territories = _parse(json.loads(data))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadTerritories(f"{source} is no territories file ({str(error)[:120]}): correct it.") from error
+    territories.find(territories.regions[0].code)  # builds the index: two regions with one name are refused
+    return territories
+
+
+def _parse(document: Any) -> Territories:
+    regions = tuple(_region(item) for item in document["regions"])
+    if not regions:
+        raise ValueError("it names no region")
+    texts = {name: document.get(name, "") for name in ("country", "source", "licence", "changes")}
+    for name, text in texts.items():
+        if not isinstance(text, str) or (name != "changes" and not text):
+            raise ValueError(f"{name} must be a text")
+    return Territories(regions=tuple(sorted(regions, key=lambda region: region.code)), **texts)
+
+
+def _region(item: Any) -> Region:
+    code, names = item["code"], item["names"]
+    if not _CODE.fullmatch(code):
+        raise ValueError(f"the code {code!r} is not like MA-12")
+    if not names or not all(isinstance(name, str) and name.strip() for name in names.values()):
+        raise ValueError(f"the region {code} has no name or an empty one")
+    return Region(code, dict(names))
+
+
+def _fold(text: str) -> str:
+    """``text`` without case, accents, marks, spaces and punctuation."""
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in plain if letter.isalnum())
