@@ -9,9 +9,10 @@ distributed, and Croissant's fields need a file to come from.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from jazari.catalog.cards.dataset import Coverage, DatasetCard, Variable
+from jazari.catalog.cards.dataset import Coverage, DatasetCard, Licence, Variable
 from jazari.catalog.mock import MARK
 from jazari.catalog.texts import in_language
 from jazari.core.canonical import canonical_json
@@ -20,7 +21,6 @@ from jazari.trust.metadata import blob_path
 from jazari.trust.records import FileRef, Record
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
-_SPDX = "https://spdx.org/licenses/"
 # Appendix 1 of the specification, and the terms of it that our output uses.
 _CONTEXT: dict[str, Any] = {
     "@vocab": "https://schema.org/",
@@ -80,7 +80,7 @@ def _dataset(record: Record, card: DatasetCard, creator: str, base: str, languag
         "conformsTo": CONFORMS_TO,
         "name": in_language(dict(card.title), language),
         "description": in_language(dict(card.description), language),
-        "license": card.licence.url or f"{_SPDX}{card.licence.name}.html",
+        "license": _licence(card.licence),
         "url": f"{base}/catalogue/{ref.series}/{ref.version}",
         "identifier": record.ref,
         "creator": {"@type": "sc:Organization", "name": creator},
@@ -98,6 +98,14 @@ def _dataset(record: Record, card: DatasetCard, creator: str, base: str, languag
         **_coverage(card.coverage, language),
     }
     return facts | {name: value for name, value in optional.items() if value}
+
+
+def _licence(licence: Licence) -> str | dict[str, str]:
+    if licence.url:
+        return licence.url
+    if re.fullmatch(r"[A-Za-z0-9.+-]+", licence.name):
+        return f"https://spdx.org/licenses/{licence.name}.html"
+    return {"@type": "sc:CreativeWork", "name": licence.name}
 
 
 def _coverage(coverage: Coverage, language: str) -> dict[str, Any]:

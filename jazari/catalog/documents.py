@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from jazari.catalog.errors import CardRefused, UnreadableCard
+from jazari.catalog.texts import is_forbidden
 from jazari.core.canonical import NotCanonical, canonical_json
 from jazari.core.files import plain_os_errors
 
@@ -71,6 +72,26 @@ def _children(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
+
+
+def check_characters(value: Any, what: str) -> None:
+    """Refuse a value with control, broken or text-turning characters in any string or key, of any type.
+
+    What a card type does not check itself still reaches terminals, pages and databases.
+    """
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str):
+            bad = next((character for character in item if is_forbidden(character)), None)
+            if bad is not None:
+                raise CardRefused(
+                    f"{what} holds the invisible or control character U+{ord(bad):04X}: remove it."
+                )
 
 
 def card_bytes(card: dict[str, Any], what: str) -> bytes:

@@ -14,11 +14,14 @@ import threading
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 import snowballstemmer
 
 LONGEST_KEY = 64
 MOST_WORDS = 20_000
+MOST_BYTES = 500_000
+"""Of keys per item: PostgreSQL's tsvector holds 1 MB, and one item must not stop the whole index."""
 MOST_QUERY_WORDS = 16
 LONGEST_QUERY = 400
 
@@ -35,8 +38,7 @@ _FOLD = str.maketrans(
         "ؤ": "و",
         "ة": "ه",
         "ـ": None,
-        # Tifinagh: the sign of labialisation, and letters of other schools for IRCAM's.
-        "ⵯ": None,
+        # Tifinagh: letters of other schools for IRCAM's.
         **dict.fromkeys("ⴲ", "ⴱ"),
         **dict.fromkeys("ⴴ", "ⴳ"),
         **dict.fromkeys("ⴸ", "ⴷ"),
@@ -69,7 +71,8 @@ _stemmers = threading.local()
 
 def words(text: str) -> list[str]:
     """The words of ``text``, lower-case, without signs; letters and digits of any script count."""
-    plain = _ELISION.sub(" ", unicodedata.normalize("NFKC", text))
+    # Before NFKC, which would make the sign of labialisation a letter.
+    plain = _ELISION.sub(" ", unicodedata.normalize("NFKC", text.replace("ⵯ", "")))
     return _runs(_without_signs(plain.lower()))
 
 
@@ -131,37 +134,44 @@ def _stem(language: str, word: str) -> str:
 _CONJUNCTION = re.compile(r"^[وف](?=.{3})")
 _ARTICLE = re.compile(r"^(?:[بك]?ال|لل)(?=.{2})")
 _PREPOSITION = re.compile(r"^[بلك](?=.{3})")
+_ARABIC_END = re.compile(r"(?<=.{3})(?:ات|ون|ين|ها|هم|ه)$")
 
 
 def _arabic_keys(word: str) -> list[str]:
-    """Without و and ف, without the article and what is attached to it, and the stem of what remains."""
+    """Without و or ف, the article and what is attached to it, and each without ending of number and gender.
+
+    A light stemmer: Snowball's takes so much that soil (تربة) meets education (تربية).
+    """
     bare = _ARTICLE.sub("", word)
     joined = _CONJUNCTION.sub("", word)
     if bare == word and _ARTICLE.search(joined):
         bare = _ARTICLE.sub("", joined)
-    found = [bare, _stem("arabic", bare)]
-    if bare == word:
-        found += [joined, _PREPOSITION.sub("", word)]
-    return found
+    found = [bare] if bare != word else [word, joined, _PREPOSITION.sub("", word)]
+    return found + [_ARABIC_END.sub("", key) for key in found]
 
 
-_TAMAZIGHT_START = re.compile(r"^[ⵡⵢ]?ⵜ?[ⴰⵓⵉ](?=.{3})")
+_TAMAZIGHT_START = re.compile(r"^(?:[ⵡⵢ]?[ⴰⵓⵉ]|ⵜ[ⴰⵓⵉ]?)(?=.{3})")
 _TAMAZIGHT_END = re.compile(r"(?<=.{3})(?:ⵉⵏ|ⴰⵏ|ⵏ|ⵜ)$")
 
 
 def _tamazight_stem(word: str) -> str:
-    """Without the noun's prefix of gender, number and state (ⴰ-, ⵓ-, ⵉ-, ⵜⴰ-, ⵜⵉ-) and its ending (-ⵏ, -ⵜ)."""
+    """Without the noun's prefix of gender, number and state (ⴰ-, ⵓ-, ⵡⴰ-, ⵉ-, ⵜⴰ-, ⵜ-, ⵜⵉ-) and its ending (-ⵏ, -ⵜ)."""
     return _TAMAZIGHT_END.sub("", _TAMAZIGHT_START.sub("", word))
 
 
 def index_text(texts: Iterable[str]) -> str:
-    """The keys of all words of ``texts``, each once, separated by single spaces; at most ``MOST_WORDS`` words."""
+    """The keys of all words of ``texts``, each once, separated by single spaces.
+
+    At most ``MOST_WORDS`` words and ``MOST_BYTES`` bytes; what comes later is not found by its words.
+    """
     found: dict[str, None] = {}
-    count = 0
-    for text in texts:
-        for word in words(text)[: MOST_WORDS - count]:
-            count += 1
-            found.update(dict.fromkeys(keys(word)))
+    room = MOST_BYTES
+    for word in islice((word for text in texts for word in words(text)), MOST_WORDS):
+        fresh = [key for key in keys(word) if key not in found]
+        room -= sum(len(key.encode()) + 1 for key in fresh)
+        if room < 0:
+            break
+        found.update(dict.fromkeys(fresh))
     return " ".join(found)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from jazari.catalog.documents import card_bytes, check_shape
+from jazari.catalog.documents import card_bytes, check_characters, check_shape
 from jazari.catalog.errors import CardRefused, UnknownCardType
 from jazari.core.identifiers import check_name
 from jazari.trust.directory import Directory
@@ -75,6 +75,7 @@ def check_form(type_name: str, card: dict[str, Any]) -> BaseModel:
     what = f"This {type_name} card"
     model = card_type(type_name).model
     check_shape(card, what)
+    check_characters(card, what)
     try:
         # From JSON and not from Python values: strict models then take arrays for tuples, and nothing else.
         return model.model_validate_json(card_bytes(card, what))

@@ -34,7 +34,7 @@ def check_line(text: str) -> str:
 def check_paragraphs(text: str) -> str:
     """``text`` if it is plain (line feeds allowed); ``ValueError`` says what is not plain."""
     for character in text:
-        if character != "\n" and _is_forbidden(character):
+        if is_forbidden(character):
             raise ValueError(f"it holds the invisible or control character U+{ord(character):04X}: remove it")
     if text and not text.strip():
         raise ValueError("it is blank")
@@ -46,7 +46,10 @@ def check_paragraphs(text: str) -> str:
     return text
 
 
-def _is_forbidden(character: str) -> bool:
+def is_forbidden(character: str) -> bool:
+    """Whether a character may stand in no text of a card: controls but the line feed, overrides, tags."""
+    if character == "\n" or " " <= character <= "~":
+        return False
     return (
         character in _FORBIDDEN
         or unicodedata.category(character) in ("Cc", "Cs", "Co")

@@ -50,9 +50,7 @@ def make_app(help_text: str) -> typer.Typer:
     )
 
 
-def command(
-    app: typer.Typer, name: str, *, example: str, hidden: bool = False
-) -> Callable[[Function], Function]:
+def command(app: typer.Typer, name: str, *, example: str, hidden: bool = False) -> Callable[[Function], Function]:
     """Register a function as the command ``name`` whose help ends with ``example``.
 
     The command itself turns errors into one sentence and an exit code; the decorated function is returned

@@ -41,9 +41,7 @@ class Progress:
 class Output:
     """Where a command writes: results to standard output, progress and warnings to standard error."""
 
-    def __init__(
-        self, json_mode: bool = False, stdout: TextIO | None = None, stderr: TextIO | None = None
-    ) -> None:
+    def __init__(self, json_mode: bool = False, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
         self.json_mode = json_mode
         self._stdout = stdout
         self._stderr = stderr

@@ -19,9 +19,7 @@ LONGEST = 4096
 
 PassphraseFileOption = Annotated[
     Path | None,
-    typer.Option(
-        "--passphrase-file", help=f"File whose first line is the passphrase (else ${VARIABLE}, else asked)."
-    ),
+    typer.Option("--passphrase-file", help=f"File whose first line is the passphrase (else ${VARIABLE}, else asked)."),
 ]
 PlainOption = Annotated[
     bool, typer.Option("--plain", help="Keep the key without passphrase, readable by its owner only.")
@@ -63,9 +61,7 @@ def _first_line(file: Path) -> bytes:
 
 def _ask(purpose: str, variable: str) -> bytes:
     if not sys.stdin.isatty():
-        raise PassphraseMissing(
-            f"A passphrase is needed for {purpose}: give --passphrase-file FILE or set {variable}."
-        )
+        raise PassphraseMissing(f"A passphrase is needed for {purpose}: give --passphrase-file FILE or set {variable}.")
     return getpass.getpass(f"Passphrase for {purpose}: ").encode()
 
 

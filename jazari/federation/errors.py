@@ -19,6 +19,7 @@ FederationError
 ├── DirectoryDiffers     federation.directory-differs  the directory says other than what was asked
 ├── RootUnreachable      federation.root-unreachable
 ├── RootRefused          federation.root-refused       the Root answered with an error
+├── NotConnected         federation.not-connected      nobody checks cards in this process
 ├── NotRoot              federation.not-root           a command for the other role
 └── EngineMissing        federation.engine-missing     no engine is installed with this node
 """
@@ -139,3 +140,7 @@ class NotRoot(FederationError):
 class EngineMissing(FederationError):
     code = "federation.engine-missing"
     exit_code = ExitCode.UNAVAILABLE
+
+
+class NotConnected(FederationError):
+    code = "federation.not-connected"

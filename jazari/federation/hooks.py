@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from jazari.federation.errors import EngineMissing
+from jazari.federation.errors import EngineMissing, NotConnected
 from jazari.settings.home import Home
 from jazari.trust.directory import Directory
 from jazari.trust.records import Record
 
 CardCheck = Callable[[Record], None]
+Find = Callable[[str], Record | None]
+CardChecker = Callable[[Find, Directory], CardCheck]
+"""Makes the check for one publication, from a way to find accepted records and from who is admitted."""
 
 
 class Engine(Protocol):
@@ -38,23 +41,23 @@ class Engine(Protocol):
 
 @dataclass
 class _Hooks:
-    card_check: CardCheck | None = None
+    card_checker: CardChecker | None = None
     engine: Engine | None = None
 
 
 _hooks = _Hooks()
 
 
-def set_card_check(check: CardCheck) -> None:
+def set_card_checker(checker: CardChecker) -> None:
     """Decide who checks the cards of publications that the Root receives."""
-    _hooks.card_check = check
+    _hooks.card_checker = checker
 
 
-def check_card(record: Record) -> None:
-    """Check a received card. Without a check nothing is accepted."""
-    if _hooks.card_check is None:
-        raise EngineMissing("This process cannot check cards: start the node with `jazari serve`.")
-    _hooks.card_check(record)
+def card_check(find: Find, directory: Directory) -> CardCheck:
+    """The check for the cards of one publication. Without a checker nothing is accepted."""
+    if _hooks.card_checker is None:
+        raise NotConnected("This process cannot check cards: use the `jazari` command.")
+    return _hooks.card_checker(find, directory)
 
 
 def set_engine(engine: Engine) -> None:

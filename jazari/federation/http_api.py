@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 
 from jazari.core.errors import JazariError
-from jazari.federation import operations
+from jazari.federation import admissions
 from jazari.federation.blocking import QUICK, run
 from jazari.federation.http import error_document, http_status
 from jazari.federation.service import current
@@ -76,13 +76,13 @@ def on_bug(request: HttpRequest, error: Exception) -> HttpResponse:
 async def post_enrolment(request: HttpRequest) -> tuple[int, dict[str, Any]]:
     """Ask to be admitted or to change keys; the same request again changes nothing."""
     service = current()
-    return 202, await run(QUICK, operations.receive_enrolment, service.directory(), request.body)
+    return 202, await run(QUICK, admissions.receive_enrolment, service.directory(), request.body)
 
 
 @api.get("enrolments/{digest}", response=EnrolmentState)
-async def get_enrolment(request: HttpRequest, digest: str) -> dict[str, Any]:
+async def get_enrolment(_request: HttpRequest, digest: str) -> dict[str, Any]:
     """How far a request has come."""
-    return await run(QUICK, operations.enrolment_state, current().directory(), digest)
+    return await run(QUICK, admissions.enrolment_state, current().directory(), digest)
 
 
 @api.get("notices", response=Notice)
@@ -94,6 +94,6 @@ async def get_notice(request: HttpRequest, after: int = 0) -> dict[str, Any]:
 
 
 @api.get("status", response=NetworkState)
-async def get_status(request: HttpRequest) -> dict[str, Any]:
+async def get_status(_request: HttpRequest) -> dict[str, Any]:
     """The network and its institutes, online or offline."""
     return await run(QUICK, current().status)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from jazari.core import clock
 from jazari.federation import signed_requests
-from jazari.federation.errors import ClockWrong, Replayed
+from jazari.federation.errors import ClockWrong, Replayed, RequestRefused
 from jazari.federation.models import Presence, UsedNonce
 from jazari.federation.rules import OFFLINE_AFTER, is_online, which_clock
 from jazari.federation.signed_requests import WINDOW, Claim
@@ -61,16 +61,28 @@ def forget_nonces() -> int:
     return deleted
 
 
-def presence(namespaces: list[str]) -> dict[str, dict[str, object]]:
-    """For each namespace: ``online``, ``last_seen`` (RFC 3339 or None) and ``clock_offset_seconds``."""
+def institutes(directory: Directory) -> list[dict[str, object]]:
+    """Every node of ``directory`` but the Root's own, with ``online`` and ``last_seen`` (RFC 3339 or None)."""
     now = clock.now()
-    rows = {row.namespace: row for row in Presence.objects.filter(namespace__in=namespaces)}
-    return {name: _shown(rows.get(name), is_online(rows[name].last_seen if name in rows else None, now)) for name in namespaces}
+    seen = dict(Presence.objects.values_list("namespace", "last_seen"))
+    return [
+        {
+            "namespace": entry.namespace,
+            "titles": entry.titles,
+            "region": entry.region,
+            "status": entry.status,
+            "online": entry.status == "active" and is_online(seen.get(entry.namespace), now),
+            "last_seen": clock.timestamp(seen[entry.namespace]) if entry.namespace in seen else None,
+        }
+        for _, entry in sorted(directory.entries.items())
+        if entry.namespace != directory.root
+    ]
 
 
-def _shown(row: Presence | None, online: bool) -> dict[str, object]:
-    return {
-        "online": online,
-        "last_seen": clock.timestamp(row.last_seen) if row else None,
-        "clock_offset_seconds": row.clock_offset_seconds if row else None,
-    }
+def claimed_namespace(header: str, directory: Directory) -> str:
+    """The institute that a refused request names, if it exists; ``stranger`` otherwise."""
+    try:
+        name = signed_requests.parse(header).claim.namespace
+    except RequestRefused:
+        return "stranger"
+    return name if name in directory.entries else "stranger"

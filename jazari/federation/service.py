@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from jazari.core import events
 from jazari.core.audit import AuditEvent
-from jazari.core.errors import JazariError
 from jazari.core.files import plain_os_errors
 from jazari.federation import operations, presence, root_node
 from jazari.federation.errors import NotRoot, RequestRefused
@@ -20,6 +17,7 @@ from jazari.federation.rules import LONG_POLL_SECONDS
 from jazari.federation.signed_requests import Claim
 from jazari.settings.home import Home
 from jazari.trust.directory import Directory
+from jazari.trust.publication import Publication, Receipt
 
 LOOK_SECONDS = 0.1
 """How often waiting requests look whether the repository moved on: one ``stat``."""
@@ -79,14 +77,10 @@ class RootService:
             await asyncio.sleep(LOOK_SECONDS)
         return version
 
-    def accept_publication(self, claim: Claim, body: Path) -> dict[str, Any]:
-        """Check and commit the publication in ``body``; the receipt. Every refusal is audited."""
-        try:
-            return operations.accept_publication(self.home, claim.namespace, body)
-        except JazariError as error:
-            detail = {"code": error.code, "message": str(error)[:500]}
-            events.emit(AuditEvent("federation.publication-refused", claim.namespace, claim.namespace, detail))
-            raise
+    def accept_publication(self, claim: Claim, publication: Publication) -> Receipt:
+        """Check and commit ``publication``; the receipt."""
+        repository = root_node.writable_repository(self.home)
+        return operations.accept_publication(repository, claim.namespace, publication)
 
     def status(self) -> dict[str, Any]:
         """What anybody may know: the network and its institutes, online or offline."""
@@ -95,12 +89,12 @@ class RootService:
             "network": directory.network_name,
             "root": directory.root,
             "version": self.version(),
-            "institutes": operations.institutes(directory),
+            "institutes": presence.institutes(directory),
         }
 
     def _note_refusal(self, header: str, error: RequestRefused) -> None:
         """Audit a refused request, once an hour per institute and reason: strangers must not fill the trail."""
-        name = operations.claimed_namespace(header, self.directory())
+        name = presence.claimed_namespace(header, self.directory())
         key, now = (name, error.code), time.monotonic()
         with self._lock:
             if now - self._told.get(key, -REFUSAL_AUDIT_SECONDS) < REFUSAL_AUDIT_SECONDS:
@@ -112,7 +106,7 @@ class RootService:
 
     def _stamp_now(self) -> tuple[int, int]:
         with plain_os_errors(self._timestamp):
-            found = os.stat(self._timestamp)
+            found = self._timestamp.stat()
         return found.st_mtime_ns, found.st_ino
 
 

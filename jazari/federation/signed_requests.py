@@ -66,7 +66,7 @@ class SignedClaim:
 
 
 def sign_request(
-    signer: Signer, namespace: str, network: str, purpose: str, body_sha256: str = "", body_size: int = 0
+    signer: Signer, namespace: str, network: str, purpose: str, *, body_sha256: str = "", body_size: int = 0
 ) -> str:
     """The value of the ``Authorization`` header for one request, with a fresh nonce and the current time."""
     claim = Claim(namespace, network, purpose, timestamp(), secrets.token_hex(16), body_sha256, body_size)
@@ -98,9 +98,7 @@ def _check_form(claim: Claim) -> None:
     _ = claim.time
 
 
-def check(
-    signed: SignedClaim, entry: DirectoryEntry | None, network: str, purpose: str, now: datetime
-) -> Claim:
+def check(signed: SignedClaim, entry: DirectoryEntry | None, network: str, purpose: str, now: datetime) -> Claim:
     """The claim if ``entry`` (the signed directory's, or None) may make it for ``purpose`` at ``now``.
 
     Deny by default: unknown, wrongly signed, revoked, meant for another network or purpose, or more than

@@ -1,4 +1,4 @@
-"""Receiving publications: authenticated before a byte is read, streamed to disk, checked, then accepted."""
+"""Receiving publications: authenticated before a byte is read, taken apart while they arrive, then accepted."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ from jazari.federation.errors import BadRequest, FederationError, TooLarge, TooS
 from jazari.federation.http import Receive, Scope, Send, content_length, send_error
 from jazari.federation.service import RootService
 from jazari.federation.signed_requests import Claim
+from jazari.trust.publication import Publication, PublicationReceiver
 
-LARGEST = 64 * 1024**3
-"""Bytes of one publication with its files."""
+LARGEST = 9 * 1024**3
+"""Bytes of one publication with its files; ``trust.publication.Limits`` bounds each part."""
 IDLE_SECONDS = 30.0
 GRACE_SECONDS = 60.0
 SLOWEST_RATE = 1024
 """Bytes per second, on average after the grace period: a poor line, but not one a minute."""
+MOST_AT_ONCE = 16
+"""Uploads at the same time: each may hold its part of the log in memory."""
 SPARE_BYTES = 200 * 1024**2
 """Disk space that an upload must leave free."""
 _WRITE = 1024 * 1024
@@ -70,38 +73,41 @@ class Uploads:
         header = request.headers.get("authorization", "")
         claim = await run(QUICK, self._service.authenticate, header, "publication")
         check_size(claim, content_length(request.scope), self._service.uploads)
-        async with self._one_at_a_time(claim.namespace), _temporary(self._service.uploads) as path:
-            await self._spool(request, claim, path)
-            return await run(SLOW, self._service.accept_publication, claim, path)
+        async with self._one_at_a_time(claim.namespace), _temporary(self._service.uploads) as folder:
+            publication = await self._receive_body(request, claim, PublicationReceiver(folder))
+            receipt = await run(SLOW, self._service.accept_publication, claim, publication)
+            return receipt.to_json()
 
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, namespace: str) -> AsyncIterator[None]:
         if namespace in self._busy:
             raise UploadBusy(f"{namespace} is sending another publication already: try again when it is done.")
+        if len(self._busy) >= MOST_AT_ONCE:
+            raise UploadBusy("The Root is receiving many publications: try again in a minute.")
         self._busy.add(namespace)
         try:
             yield
         finally:
             self._busy.discard(namespace)
 
-    async def _spool(self, request: Request, claim: Claim, path: Path) -> None:
-        """Write the body to ``path``; it must be exactly what the claim says, and keep coming."""
+    async def _receive_body(self, request: Request, claim: Claim, receiver: PublicationReceiver) -> Publication:
+        """Take the body apart as it comes; it must be exactly what the claim says, and keep coming."""
         deadline = time.monotonic() + GRACE_SECONDS + claim.body_size / SLOWEST_RATE
         digest, size, pending = hashlib.sha256(), 0, bytearray()
         stream = request.stream()
-        with plain_os_errors(path), path.open("wb") as file:
-            while (chunk := await self._next(stream, deadline)) is not None:
-                size += len(chunk)
-                if size > claim.body_size:
-                    raise BadRequest("The body is longer than the signed request says: send it again.")
-                digest.update(chunk)
-                pending += chunk
-                if len(pending) >= _WRITE:
-                    await asyncio.to_thread(file.write, bytes(pending))
-                    pending.clear()
-            file.write(pending)
+        while (chunk := await self._next(stream, deadline)) is not None:
+            size += len(chunk)
+            if size > claim.body_size:
+                raise BadRequest("The body is longer than the signed request says: send it again.")
+            digest.update(chunk)
+            pending += chunk
+            if len(pending) >= _WRITE:
+                await asyncio.to_thread(receiver.write, bytes(pending))
+                pending.clear()
         if size != claim.body_size or digest.hexdigest() != claim.body_sha256:
             raise BadRequest("The body is not the one that was signed: send it again.")
+        await asyncio.to_thread(receiver.write, bytes(pending))
+        return receiver.finish()
 
     async def _next(self, stream: AsyncIterator[bytes], deadline: float) -> bytes | None:
         left = min(self._idle_seconds, deadline - time.monotonic())
@@ -133,7 +139,7 @@ async def _temporary(folder: Path) -> AsyncIterator[Path]:
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 async def _send_json(send: Send, document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from jazari.core import clock
 from jazari.core.audit import AuditEvent
@@ -19,9 +19,10 @@ from jazari.governance.rules import (
     entry_hash,
     plain_name,
 )
+from jazari.governance.turns import take_turn
 
 # Any number serves, as long as nothing else in the database locks the same.
-_LOCK = 0x4A415A415249
+_TURN = 0x4A415A415249
 
 
 def record(event: AuditEvent) -> None:
@@ -37,7 +38,7 @@ def record(event: AuditEvent) -> None:
 
 def append(event: AuditEvent) -> Entry | None:
     """``record`` for a caller that holds a transaction; the new entry, or None for a repeated event."""
-    _take_turn()
+    take_turn(_TURN)
     event_id = plain_name(event.id) if event.id else None
     if event_id and AuditEntry.objects.filter(event_id=event_id).exists():
         return None
@@ -54,14 +55,6 @@ def append(event: AuditEvent) -> Entry | None:
         hash=entry.hash,
     )
     return entry
-
-
-def _take_turn() -> None:
-    # SQLite: our transactions begin IMMEDIATE, so we are the only writer already. Were one deferred, the
-    # primary key and the trigger would refuse the second of two equal numbers.
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _next_entry(event: AuditEvent, event_id: str | None) -> Entry:

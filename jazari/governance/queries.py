@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
+from jazari.core.canonical import canonical_json
 from jazari.governance.cards import CheckpointCard
 from jazari.governance.models import AuditEntry
 from jazari.governance.rules import Entry, Problem, check_chain
-
-if TYPE_CHECKING:
-    from jazari.trust.reading import Reader
-    from jazari.trust.records import Record
+from jazari.trust.log_store import LogStore
 
 _CHUNK = 1000
 
@@ -51,12 +48,10 @@ def verify_trail(checkpoints: Iterable[CheckpointCard] = ()) -> list[Problem]:
     return list(check_chain(all_entries(), checkpoints))
 
 
-def published_checkpoints(reader: Reader, namespace: str) -> list[CheckpointCard]:
-    """The checkpoints in the verified log of ``namespace``, oldest first."""
-    records = reader.records(namespace)
-    return [checkpoint_of(record) for record in records if record.type == "checkpoint"]
+def published_checkpoints(logs: LogStore, namespace: str) -> list[CheckpointCard]:
+    """The checkpoints in the verified log of ``namespace``, oldest first.
 
-
-def checkpoint_of(record: Record) -> CheckpointCard:
-    """The card of a record of type ``checkpoint``; the Root accepted none that is not valid."""
-    return CheckpointCard.model_validate(record.card)
+    The Root accepted none that is not valid, so a card that does not validate is a damaged copy.
+    """
+    records = logs.records(namespace, kind="checkpoint")
+    return [CheckpointCard.model_validate_json(canonical_json(record.card)) for record in records]

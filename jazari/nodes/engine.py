@@ -21,7 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     except JazariError as error:
         print(str(error), file=sys.stderr, flush=True)
         return int(error.exit_code)
-    os.execve(command.argv[0], list(command.argv), {**command.env, MARK: str(home.path)})  # noqa: S606  our own
+    environment = {**command.env, MARK: str(home.path)}
+    return os.execve(command.argv[0], list(command.argv), environment)  # noqa: S606  our own argument list
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jazari.settings.process_state import birth
+
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 STEADY_SECONDS = 60.0
@@ -39,15 +41,6 @@ class ProcessSpec:
 def backoff(failures: int) -> float:
     """Seconds to wait before the start after ``failures`` failures in a row: 0.5, 1, 2, ... 30."""
     return float(min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(failures - 1, 16))) if failures else 0.0
-
-
-def birth(pid: int) -> str:
-    """When process ``pid`` started, in kernel ticks; "" if there is none. With the pid it names a process."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]
 
 
 class ManagedProcess:
@@ -154,9 +147,8 @@ class ManagedProcess:
 
     def _touched(self) -> float:
         """Seconds since the last sign of life, or -1.0 before the first."""
-        assert self.spec.alive is not None
         try:
-            return max(0.0, time.time() - self.spec.alive.stat().st_mtime)
+            return max(0.0, time.time() - self.spec.alive.stat().st_mtime) if self.spec.alive else -1.0
         except OSError:
             return -1.0
 

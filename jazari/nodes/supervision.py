@@ -19,8 +19,9 @@ from typing import Any
 from jazari.core.errors import Busy, JazariError
 from jazari.core.files import plain_os_errors, write_atomic
 from jazari.nodes.errors import HomeInUse, PortTaken
-from jazari.nodes.processes import ManagedProcess, ProcessSpec, birth
+from jazari.nodes.processes import ManagedProcess, ProcessSpec
 from jazari.settings.home import Home
+from jazari.settings.process_state import birth, state_file
 
 TICK_SECONDS = 0.1
 STOP_SECONDS = 15.0
@@ -110,21 +111,6 @@ class Supervisor:
             process.kill()
         state_file(self.home).unlink(missing_ok=True)
         self._say(f"{self.home.namespace} has stopped.")
-
-
-def state_file(home: Home) -> Path:
-    """Where the supervisor writes which processes it runs."""
-    return home.run / "processes.json"
-
-
-def read_state(home: Home) -> dict[str, Any]:
-    """What the supervisor of ``home`` last wrote; empty if none runs."""
-    try:
-        state: dict[str, Any] = json.loads(state_file(home).read_text())
-        supervisor = state["supervisor"]
-        return state if birth(supervisor["pid"]) == supervisor["birth"] else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def end_leftovers(home: Home) -> list[int]:

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from jazari.core.clock import timestamp
 from jazari.core.errors import JazariError
@@ -119,15 +118,6 @@ class Worker:
         import traceback
 
         traceback.print_exception(error, file=sys.stdout)
-
-
-def read_duties(home: Home) -> dict[str, Any]:
-    """What the worker of ``home`` last said about its duties; empty if it never ran."""
-    try:
-        state: dict[str, Any] = json.loads((home.run / "worker.alive").read_text())
-        return dict(state["duties"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -30,14 +30,15 @@ _LARGEST_CONFIG = 100_000
 class NodeConfig:
     """What ``jazari.toml`` says. Ports are TCP; addresses are names or IP addresses.
 
+    ``network`` and ``root_url`` are empty at an institute that has not asked to be admitted yet.
     ``engine_host`` and ``engine_port``: where the Root's engine listens and institutes dial.
     ``steward_key``: path of the steward key when it is kept outside the home; empty for ``keys/``.
     """
 
     role: Role
     namespace: str
-    network: str
-    root_url: str
+    network: str = ""
+    root_url: str = ""
     host: str = "127.0.0.1"
     port: int = 8443
     engine_host: str = "127.0.0.1"
@@ -52,7 +53,8 @@ class NodeConfig:
         if self.role not in get_args(Role):
             raise BadSetting(f"The role {self.role[:40]!r} is unknown: write root or institute.")
         _check_namespace(self.namespace)
-        check_https(self.root_url, "root_url")
+        if self.root_url or self.role == "root":
+            check_https(self.root_url, "root_url")
         for name in ("port", "engine_port"):
             check_port(getattr(self, name), name)
         _check_titles(self.titles)
@@ -140,18 +142,14 @@ class Home:
         """The namespace that this node publishes in."""
         return self.config.namespace
 
-    def in_use(
-        self, holder: str = "Another node", timeout_seconds: float = 0.0
-    ) -> AbstractContextManager[None]:
+    def in_use(self, holder: str = "Another node", timeout_seconds: float = 0.0) -> AbstractContextManager[None]:
         """The lock that says a node is serving from this home (a context manager; ``Busy`` if held)."""
         return locked(self.path / "run" / "node.lock", holder, timeout_seconds)
 
     @property
     def steward_key(self) -> Path:
         """The steward's private key: ``keys/steward.pem``, or where ``jazari.toml`` says."""
-        return (
-            Path(self.config.steward_key) if self.config.steward_key else self.path / "keys" / "steward.pem"
-        )
+        return Path(self.config.steward_key) if self.config.steward_key else self.path / "keys" / "steward.pem"
 
 
 def check_https(url: str, name: str) -> str:
@@ -202,7 +200,7 @@ def _config(values: dict[str, Any]) -> NodeConfig:
     unknown = sorted(set(values) - known)
     if unknown:
         raise BadSetting(f"{unknown[0][:40]!r} is not a setting: use {', '.join(sorted(known))}.")
-    missing = [name for name in ("role", "namespace", "network", "root_url") if name not in values]
+    missing = [name for name in ("role", "namespace") if name not in values]
     if missing:
         raise BadSetting(f"{missing[0]!r} is missing: add it.")
     return NodeConfig(**values)

@@ -9,7 +9,7 @@
     ├── messages      BadMessage, BrokenContract, BelowFloor
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
-                      UntrueResult
+                      UntrueResult, TimedOut
 
 A message that leaves an institute carries the code alone, never the sentence.
 """
@@ -218,3 +218,10 @@ class UntrueResult(StudyError):
 
     code = "studies.untrue-result"
     exit_code = ExitCode.UNTRUSTED
+
+
+class TimedOut(StudyError):
+    """Somebody waited for a run, which goes on."""
+
+    code = "studies.timed-out"
+    exit_code = ExitCode.UNAVAILABLE

@@ -151,7 +151,7 @@ def withdraw(here: Here, reference: str, reason: str) -> Record:
     ref = RecordRef.parse(reference)
     if ref.namespace != here.namespace:
         raise NotAsked(f"{reference} is {ref.namespace}'s: only its author can withdraw it.")
-    card = {"record": reference, "reason": reason}
+    card = {"withdraws": reference, "reason": {"en": reason}}
     (record,) = here.publish([Draft("withdrawal", f"w-{token()}", card)])
     _audit(here, "studies.withdrawn", reference, {"reason": reason})
     return record

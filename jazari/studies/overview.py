@@ -15,7 +15,8 @@ from jazari.studies.agreement import StudyText, agreement_digest, moment, parse_
 from jazari.studies.cards import RunCard
 from jazari.studies.decisions import ApprovalCard, Statement, approval_name, approving, standing
 from jazari.studies.errors import StudyNotFound
-from jazari.trust.keys import key_id
+from jazari.trust.errors import TrustError
+from jazari.trust.keys import key_id, verify_bytes
 from jazari.trust.records import Record
 
 
@@ -100,10 +101,24 @@ def study_of(records: Records, reference: str) -> Study:
 def _decisions(records: Records, text: StudyText, agreement: str) -> Iterable[tuple[str, Statement]]:
     for record in records.of("approval", name=approval_name(agreement)):
         card = ApprovalCard.model_validate(record.card)
-        # After a change of the steward's key, or a revocation, what the old key approved no longer stands.
-        counts = key_id(card.steward_key) in records.steward_keys(record.namespace)
-        if counts and card.statement.agreement == agreement and record.namespace in text.institutes:
+        if card.statement.agreement == agreement and _counts(records, record, card, text):
             yield record.ref, card.statement
+
+
+def _counts(records: Records, record: Record, card: ApprovalCard, text: StudyText) -> bool:
+    """Whether the institute's own steward, as admitted now, signed it: whoever accepted the record is not trusted.
+
+    After a change of the steward's key, or a revocation, what the old key approved no longer stands.
+    """
+    statement = card.statement
+    own = statement.institute == record.namespace and record.namespace in text.institutes
+    if not own or key_id(card.steward_key) not in records.steward_keys(record.namespace):
+        return False
+    try:
+        verify_bytes(card.steward_key, statement.signed_bytes(), card.signature)
+    except TrustError:
+        return False
+    return True
 
 
 def _naming(runs: Iterable[Record], study: str) -> Iterable[Record]:

@@ -70,6 +70,15 @@ class LogStore:
         if new:
             sync_folder(path.parent)
 
+    def pieces(self, namespace: str, start: LogHead, end: LogHead) -> Iterator[Piece]:
+        """The stored bytes between two ends of a log, one piece a segment."""
+        for segment in range(max(start.segment, 1), end.segment + 1):
+            offset = start.length if segment == start.segment else 0
+            limit = end.length if segment == end.segment else None
+            data = self._tail(namespace, segment, offset, limit)
+            if data:
+                yield Piece(segment, offset, data)
+
     def catch_up(self, namespace: str, head: LogHead) -> LogState:
         """Bring the index to ``head``, which is trusted, from the segment files; usually nothing is to do."""
         state = self.index.state(namespace)
@@ -89,12 +98,8 @@ class LogStore:
     def _follow(self, namespace: str, state: LogState, head: LogHead) -> LogState:
         cursor = self.cursor(namespace, state)
         placed: list[Placed] = []
-        for segment in range(max(state.head.segment, 1), head.segment + 1):
-            offset = state.head.length if segment == state.head.segment else 0
-            limit = head.length if segment == head.segment else None
-            data = self._tail(namespace, segment, offset, limit)
-            if data:
-                placed += cursor.feed(Piece(segment, offset, data))
+        for piece in self.pieces(namespace, state.head, head):
+            placed += cursor.feed(piece)
             if len(placed) > 20_000:
                 self.index.add(namespace, cursor.state(0), placed)
                 placed = []

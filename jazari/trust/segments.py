@@ -26,7 +26,8 @@ MAX_FRAME_BYTES = 4 * 1024 * 1024
 """Largest unpacked frame."""
 MAX_SEGMENT_BYTES = 8 * 1024 * 1024
 """Largest segment as stored: anything longer is refused before it is read."""
-_SPLIT_BYTES = MAX_FRAME_BYTES - MAX_RECORD_BYTES - 4096
+FRAME_TARGET_BYTES = 512 * 1024
+"""Writers start another frame past this many unpacked bytes, so that a segment stays small."""
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _RAW, _RLE, _COMPRESSED = 0, 1, 2
 
@@ -89,20 +90,6 @@ def is_full(length: int, records: int) -> bool:
 def encode_frame(lines: Sequence[bytes]) -> bytes:
     """One zstd frame holding ``lines`` (each with its line feed), its unpacked size declared."""
     return zstandard.ZstdCompressor(level=9, write_checksum=True).compress(b"".join(lines))
-
-
-def split_lines(lines: Sequence[bytes], room: int) -> Iterator[list[bytes]]:
-    """Groups of record lines that fit one frame each: the first at most ``room`` records, then full ones."""
-    group: list[bytes] = []
-    size = 0
-    for line in lines:
-        if group and (len(group) >= room or size + len(line) > _SPLIT_BYTES):
-            yield group
-            group, size, room = [], 0, SEAL_RECORDS
-        group.append(line)
-        size += len(line)
-    if group:
-        yield group
 
 
 def frames(data: bytes, offset: int = 0) -> Iterator[Frame]:

@@ -22,13 +22,14 @@ CONFIRMATION_SECONDS = 15.0
 _CHECK_SECONDS = 0.5
 
 
-class RoundController(Controller):  # type: ignore[misc]
+class RoundController(Controller):
     """Asks whoever the coordinator waits for, until it waits for nobody. Keeps no state of its own."""
 
     def __init__(self) -> None:
         super().__init__()
         self._engine_folder = Path()
-        self._coordinator: Coordinator | None = None
+        self._opened: Coordinator | None = None
+        self._run = ""
         self._live = Live()
         self._changed = threading.Condition()
         self._answered: set[str] = set()
@@ -39,8 +40,13 @@ class RoundController(Controller):  # type: ignore[misc]
         run = jobs.run_of(fl_ctx.get_prop(FLContextKey.JOB_META))
         self._engine_folder = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
         self._live = Live(job=str(fl_ctx.get_job_id()))
-        self._coordinator = Coordinator.open(self._engine_folder / "runs", run)
-        self._run = run
+        self._opened, self._run = Coordinator.open(self._engine_folder / "runs", run), run
+
+    @property
+    def _coordinator(self) -> Coordinator:
+        if self._opened is None:
+            raise RuntimeError("control_flow before start_controller")
+        return self._opened
 
     def stop_controller(self, fl_ctx: Any) -> None:
         """Nothing to undo: all state is in the coordinator's folder."""
@@ -51,7 +57,6 @@ class RoundController(Controller):  # type: ignore[misc]
     def control_flow(self, abort_signal: Any, fl_ctx: Any) -> None:
         """Rounds until the run ends; then confirmations for a while, which the result does not wait for."""
         coordinator, confirm_until = self._coordinator, 0.0
-        assert coordinator is not None
         while not abort_signal.triggered and not self._broken:
             pending, status = coordinator.pending(), coordinator.status()
             if status.state in ("failed", "cancelled") or not pending:
@@ -98,7 +103,6 @@ class RoundController(Controller):  # type: ignore[misc]
             self._changed.notify_all()
 
     def _take(self, name: str, answer: bytes) -> None:
-        assert self._coordinator is not None
         try:
             self._coordinator.receive(name, answer)
         except JazariError as error:

@@ -13,7 +13,7 @@ from jazari.studies.flare import jobs
 from jazari.studies.participant import Participant
 
 
-class ParticipantExecutor(Executor):  # type: ignore[misc]
+class ParticipantExecutor(Executor):
     """Answers the one task of our job. Whatever goes wrong leaves as a code, never as text."""
 
     def __init__(self) -> None:

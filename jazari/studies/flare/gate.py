@@ -17,8 +17,7 @@ from nvflare.apis.fl_component import FLComponent
 from nvflare.apis.fl_constant import FLContextKey, ReturnCode
 from nvflare.apis.fl_exception import UnsafeComponentError
 from nvflare.apis.shareable import Shareable, make_reply
-from nvflare.private.admin_defs import Message, error_reply
-from nvflare.private.admin_defs import MsgHeader
+from nvflare.private.admin_defs import Message, MsgHeader, error_reply
 from nvflare.private.admin_defs import ReturnCode as AdminCode
 from nvflare.private.defs import RequestHeader
 from nvflare.private.fed.client.admin import RequestProcessor
@@ -34,6 +33,7 @@ from nvflare.private.scheduler_constants import ShareableHeader
 from jazari.core.errors import JazariError
 from jazari.studies.errors import BadMessage, NoPermit
 from jazari.studies.flare import firewall, jobs, kit
+from jazari.studies.flare.watch import Watch, tidy
 from jazari.studies.messages import decode
 from jazari.studies.participant import Participant
 
@@ -42,12 +42,14 @@ GUARDED = (CheckResourceProcessor, DeployProcessor, StartJobProcessor)
 UNKNOWN = "studies.internal"
 
 
-class Gate(FLComponent):  # type: ignore[misc]
+class Gate(FLComponent):
     """Installs itself before the client registers; without it the client does not start."""
 
     def __init__(self) -> None:
         super().__init__()
         self._guard: Guard | None = None
+        self._engine = Path()
+        self._cell: Any = None
 
     def handle_event(self, event_type: str, fl_ctx: Any) -> None:
         """Close everything at start-up; refuse commands that FLARE asks about."""
@@ -55,13 +57,19 @@ class Gate(FLComponent):  # type: ignore[misc]
             self._close(fl_ctx)
         elif event_type == EventType.AUTHORIZE_COMMAND_CHECK:
             self._answer_flare(fl_ctx)
+        elif event_type == EventType.SYSTEM_START:
+            agents = self._cell.agents
+            Watch(self._engine, fl_ctx.get_engine(), lambda: jobs.SERVER in agents).start()
+        elif event_type == EventType.JOB_COMPLETED:
+            tidy(self._engine)
 
     def _close(self, fl_ctx: Any) -> None:
         try:
             client = fl_ctx.get_prop(FLContextKey.SITE_OBJ)
-            engine = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
-            self._guard = Guard(engine, kit.site_name(engine))
-            firewall.install(client.cell, self._guard.namespace)
+            self._cell = getattr(client.cell, "core_cell", client.cell)
+            self._engine = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
+            self._guard = Guard(self._engine, kit.site_name(self._engine))
+            firewall.install(self._cell, self._guard.namespace)
             kept = [found for found in ClientRequestProcessors.request_processors if type(found) in (*OPEN, *GUARDED)]
             # In place: FLARE's deployer holds this very list.
             ClientRequestProcessors.request_processors[:] = [_Guarded(found, self._guard) for found in kept]
@@ -71,9 +79,8 @@ class Gate(FLComponent):  # type: ignore[misc]
 
     def _answer_flare(self, fl_ctx: Any) -> None:
         try:
-            assert self._guard is not None
             items = fl_ctx.get_prop(FLContextKey.SECURITY_ITEMS)
-            code = self._guard.refusal(items[FLContextKey.JOB_META])
+            code = self._guard.refusal(items[FLContextKey.JOB_META]) if self._guard else UNKNOWN
         except Exception:
             code = UNKNOWN
         if code:
@@ -104,7 +111,7 @@ class Guard:
         return ""
 
 
-class _Guarded(RequestProcessor):  # type: ignore[misc]
+class _Guarded(RequestProcessor):
     """One of FLARE's commands behind the guard; its replies leave without any text of ours or FLARE's."""
 
     def __init__(self, inner: RequestProcessor, guard: Guard) -> None:
@@ -147,7 +154,7 @@ def _without_text(reply: Any) -> Any:
     return reply
 
 
-class OnlyTheAnswer(Filter):  # type: ignore[misc]
+class OnlyTheAnswer(Filter):
     """The site's own last filter on results, in the job's process: one message of ours leaves, or nothing."""
 
     def process(self, shareable: Any, fl_ctx: Any) -> Any:

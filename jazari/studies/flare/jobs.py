@@ -104,16 +104,12 @@ def is_our_app(data: Any) -> bool:
 
 def is_our_description(meta: Any, namespace: str) -> bool:
     """Whether a job's meta asks for nothing but our app, at the server and sites including ``namespace``."""
-    if not isinstance(meta, dict) or set(meta.get("custom_props") or ()) != {RUN}:
+    if not isinstance(meta, dict):
         return False
-    sites = meta.get("deploy_map", {}).get(APP) if isinstance(meta.get("deploy_map"), dict) else None
-    return (
-        set(meta["deploy_map"]) == {APP}
-        and isinstance(sites, list)
-        and SERVER in sites
-        and namespace in sites
-        and meta.get("scope") == kit.SCOPE
-        and not meta.get("resource_spec")
-        and not meta.get("launcher_spec")
-        and not meta.get("byoc")
-    )
+    deployed, properties = meta.get("deploy_map"), meta.get("custom_props")
+    if not isinstance(deployed, dict) or not isinstance(properties, dict):
+        return False
+    sites = deployed.get(APP)
+    named = isinstance(sites, list) and SERVER in sites and namespace in sites
+    unwanted = any(meta.get(key) for key in ("resource_spec", "launcher_spec", "byoc"))
+    return named and set(deployed) == {APP} and set(properties) == {RUN} and meta.get("scope") == kit.SCOPE and not unwanted

@@ -21,7 +21,7 @@ from nvflare.apis.fl_constant import FLContextKey
 
 from jazari.core.errors import JazariError
 from jazari.studies.coordinator import Coordinator
-from jazari.studies.flare import jobs, notes
+from jazari.studies.flare import notes
 from jazari.studies.flare.attempts import Attempt, FlareJobs, retry_delay
 from jazari.studies.flare.live import read_live
 from jazari.studies.flare.pins import PinBoard
@@ -33,7 +33,7 @@ LAST_CONFIRMATIONS_SECONDS = 20.0
 _log = logging.getLogger("jazari.engine.keeper")
 
 
-class RunKeeper(FLComponent):  # type: ignore[misc]
+class RunKeeper(FLComponent):
     """Component of the server's parent process; one thread, started with the server."""
 
     def handle_event(self, event_type: str, fl_ctx: Any) -> None:
@@ -104,7 +104,7 @@ class Keeper:
         elif kept.attempt is None:
             self._try(run, kept, status.round)
         elif problem := self._problem(run, kept, kept.attempt):
-            self._give_up(run, kept, problem)
+            self._give_up(run, kept, kept.attempt, problem)
 
     def _gone(self, kept: _Kept) -> list[str]:
         named = self._board.current.institutes
@@ -139,10 +139,9 @@ class Keeper:
             notes.write_note(self._engine, run, f"Waiting for the permit of {_names(list(refusals))}.")
         return self._flare.problem(attempt, read_live(self._engine, run))
 
-    def _give_up(self, run: str, kept: _Kept, problem: str) -> None:
-        assert kept.attempt is not None
-        _log.warning("Run %s: giving up job %s: %s", run, kept.attempt.job, problem)
-        self._flare.stop(kept.attempt)
+    def _give_up(self, run: str, kept: _Kept, attempt: Attempt, problem: str) -> None:
+        _log.warning("Run %s: giving up job %s: %s", run, attempt.job, problem)
+        self._flare.stop(attempt)
         kept.attempt = None
         kept.not_before = time.monotonic() + retry_delay(kept.attempts)
 

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +24,11 @@ ROLE = "jazari-engine"
 PACKAGE = "jazari.studies.flare"
 CONTROLLER = f"{PACKAGE}.controller.RoundController"
 EXECUTOR = f"{PACKAGE}.executor.ParticipantExecutor"
-HEARTBEAT_SECONDS = 1.0
-LOST_SECONDS = 8.0
+# FLARE waits in steps of 2 s and does not wait at all below (communicator.send_heartbeat).
+HEARTBEAT_SECONDS = 2
+# Long on purpose: a killed site is noticed by its new session when it comes back, and until then nothing
+# could go on anyway; a site behind a bad link keeps its session and its half-done work.
+LOST_SECONDS = 60.0
 _FLARE = "nvflare.app_common"
 
 
@@ -117,7 +119,7 @@ def _write_common(folder: Path, scopes: list[dict[str, Any]]) -> None:
     _write_json(local / "privacy.json", {"scopes": scopes, "default_scope": SCOPE})
     _write_json(local / "authorization.json", _authorization())
     _write_json(local / "comm_config.json", _comm_config())
-    _write_json(local / "log_config.json", _log_config(folder))
+    _write_json(local / "log_config.json", _log_config())
 
 
 def _keys_of(name: str) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _fed_client(kit: SiteKit) -> dict[str, Any]:
             "retry_timeout": 30,
             "client_register_interval": 1.0,
             "communication_timeout": 60.0,
-            "maint_msg_timeout": 10.0,
+            "maint_msg_timeout": 4.0,
             # What is reported to the server at registration: nothing.
             "site_config": {},
         },
@@ -235,9 +237,8 @@ def _comm_config() -> dict[str, Any]:
     }
 
 
-def _log_config(folder: Path) -> dict[str, Any]:
-    """One rotating plain log, written where the node keeps it; nothing on the console."""
-    del folder
+def _log_config() -> dict[str, Any]:
+    """One rotating plain log in the workspace, and one in each job's folder; nothing on the console."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -252,15 +253,11 @@ def _log_config(folder: Path) -> dict[str, Any]:
                 "delay": True,
             }
         },
-        "root": {"level": "INFO", "handlers": ["file"]},
+        "loggers": {"jazari": {"level": "INFO"}},
+        "root": {"level": "WARNING", "handlers": ["file"]},
     }
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     write_atomic(path, json.dumps(value, indent=1).encode(), PRIVATE)
 
-
-def free_disk_bytes(engine: Path) -> int:
-    """Bytes free on the disk that holds ``engine``."""
-    found = os.statvfs(engine)
-    return found.f_bavail * found.f_frsize

@@ -17,7 +17,7 @@ from jazari.studies.flare import process, processes
 _lifelines: list[int] = []
 
 
-class _Launcher(ProcessJobLauncher):  # type: ignore[misc]
+class _Launcher(ProcessJobLauncher):
     role = ""
 
     def launch_job(self, job_meta: dict[str, Any], fl_ctx: Any) -> ProcessHandle:

@@ -28,6 +28,7 @@ _TAKEN = frozenset({SERVER_NAME, "admin", "all", "client", "relay", "simulator"}
 _CA_DAYS, _NODE_DAYS = 3650, 730
 _BACKDATED = timedelta(minutes=10)
 _LONGEST = 65_536
+_PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
 
 def check_engine_name(namespace: str) -> str:
@@ -104,7 +105,7 @@ def _request(name: str) -> tuple[bytes, bytes]:
     return _pem(request), _key_pem(key)
 
 
-def _checked_request(request: bytes, name: str) -> x509.CertificateSigningRequest:
+def _checked_request(request: bytes, name: str) -> rsa.RSAPublicKey:
     try:
         if len(request) > _LONGEST:
             raise ValueError("too long")
@@ -118,14 +119,14 @@ def _checked_request(request: bytes, name: str) -> x509.CertificateSigningReques
         raise BadEngineCertificate("The engine certificate request was changed after signing: create it again.")
     if _common_name(parsed.subject) != name:
         raise BadEngineCertificate(f"This engine certificate request is not for {name!r}: send your own.")
-    return parsed
+    return key
 
 
 def _issue(ca_certificate: bytes, ca_key: bytes, request: bytes, name: str, hosts: Sequence[str]) -> bytes:
     authority, key = _certificate(ca_certificate), _authority_key(ca_key)
-    asked = _checked_request(request, name)
+    public = _checked_request(request, name)
     # Only the public key is taken from the request: subject and extensions are ours.
-    builder = _builder(_name(name, name), authority.subject, asked.public_key(), _NODE_DAYS)
+    builder = _builder(_name(name, name), authority.subject, public, _NODE_DAYS)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(ca=False), critical=True)
     # A site's parent process also serves its own job processes, on loopback, so every node may do both.
@@ -136,8 +137,7 @@ def _issue(ca_certificate: bytes, ca_key: bytes, request: bytes, name: str, host
     return _pem(builder.add_extension(issuer, critical=False).sign(key, hashes.SHA384()))
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: object, days: int) -> x509.CertificateBuilder:
-    assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+def _builder(subject: x509.Name, issuer: x509.Name, key: _PublicKey, days: int) -> x509.CertificateBuilder:
     start: datetime = clock.now() - _BACKDATED
     return (
         x509.CertificateBuilder()

@@ -8,6 +8,8 @@ process is tied to its parent's life.
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 import threading
 import time
@@ -21,6 +23,7 @@ from jazari.studies.flare import kit
 
 LIFELINE = "JAZARI_ENGINE_LIFELINE"
 _PARENT_CHECK_SECONDS = 0.5
+_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def main(argv: list[str]) -> int:
@@ -57,7 +60,24 @@ def _wait_for_orphanage() -> None:
         time.sleep(_PARENT_CHECK_SECONDS)
 
 
+def _forget_jobs(engine: Path) -> None:
+    """Empty what an earlier life left in FLARE's workspace: its jobs died with it, and runs are kept elsewhere."""
+    workspace = kit.kit_folder(engine)
+    for name in ("jobs", "snapshots", "transfer", "disabled_clients.json", *job_folders(workspace)):
+        path = workspace / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def job_folders(workspace: Path) -> list[str]:
+    """Names of the folders that FLARE made for jobs in ``workspace``."""
+    return [entry.name for entry in workspace.iterdir() if _JOB.fullmatch(entry.name)]
+
+
 def _server(engine: Path, _rest: list[str]) -> int:
+    _forget_jobs(engine)
     from nvflare.private.fed.app.server import server_train
     from nvflare.private.fed.server.fed_server import FederatedServer
 
@@ -69,11 +89,12 @@ def _server(engine: Path, _rest: list[str]) -> int:
     FederatedServer.deploy = lambda self, args, grpc_args=None, secure_train=False: deploy(
         self, args, grpc_args, secure_train, enable_admin_listener=False
     )
-    arguments = ["-s", "fed_server.json", "--set", "secure_train=true", f"org={kit.ORGANISATION}", "config_folder=config"]
-    return _run(server_train, engine, arguments)
+    settings = ["secure_train=true", f"org={kit.ORGANISATION}", "config_folder=config"]
+    return _run(server_train, engine, ["-s", "fed_server.json", "--set", *settings])
 
 
 def _site(engine: Path, _rest: list[str]) -> int:
+    _forget_jobs(engine)
     from nvflare.private.fed.app.client import client_train
 
     name = kit.site_name(engine)

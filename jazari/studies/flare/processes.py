@@ -45,7 +45,9 @@ def plain_environment(source: Mapping[str, str] | None = None) -> dict[str, str]
     """
     source = os.environ if source is None else source
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return {name: source[name] for name in _KEPT if name in source} | threads | {"PYTHONUNBUFFERED": "1"}
+    # Exceptions are formatted by their type alone, in logs and in what FLARE would send.
+    fixed = {"NVFLARE_SECURE_LOGGING": "true", "PYTHONUNBUFFERED": "1"}
+    return {name: source[name] for name in _KEPT if name in source} | threads | fixed
 
 
 def _command(home: Path, role: str, needed: str) -> Command:

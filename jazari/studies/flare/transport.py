@@ -30,7 +30,7 @@ LARGEST_FRAME = 256 * 1024 * 1024
 _log = logging.getLogger("jazari.engine.transport")
 
 
-class Refused(CommError):  # type: ignore[misc]
+class Refused(CommError):
     """The peer is nobody that the signed directory names."""
 
     def __init__(self, sentence: str) -> None:
@@ -76,43 +76,41 @@ def peer_pin(sock: Any) -> str:
     return "sha256:" + hashlib.sha256(der).hexdigest() if der else ""
 
 
-def _checked(sock: Any) -> str:
-    pin = peer_pin(sock)
+def _check(pin: str) -> None:
     if _gatekeeper is None:
         raise Refused("The engine's transport was not installed: nobody may connect.")
     _gatekeeper.check(pin)
-    return pin
 
 
-class PinnedConnection(SocketConnection):  # type: ignore[misc]
+class PinnedConnection(SocketConnection):
     """A connection that asks the directory again before every frame, in both directions."""
 
     def __init__(self, sock: Any, connector: Any) -> None:
-        self._pin = _checked(sock)
+        self._pin = peer_pin(sock)
+        _check(self._pin)
         super().__init__(sock, connector, True)
 
     def process_frame(self, frame: Any) -> None:
         """Pass a received frame on; refuse it and hang up if the peer lost its access or it is too large."""
-        self._check()
+        self._check_again()
         super().process_frame(frame)
 
     def send_frame(self, frame: Any) -> None:
         """Send a frame; refuse and hang up if the peer lost its access or the frame is too large."""
-        self._check()
+        self._check_again()
         if len(frame) > LARGEST_FRAME:
             raise CommError(CommError.BAD_DATA, "A message of this size cannot leave: it was not sent.")
         super().send_frame(frame)
 
-    def _check(self) -> None:
+    def _check_again(self) -> None:
         try:
-            assert _gatekeeper is not None
-            _gatekeeper.check(self._pin)
+            _check(self._pin)
         except Refused:
             self.close()
             raise
 
 
-class _Handler(ConnectionHandler):  # type: ignore[misc]
+class _Handler(ConnectionHandler):
     def handle(self) -> None:
         try:
             self.request.settimeout(HANDSHAKE_SECONDS)
@@ -128,21 +126,22 @@ class _Handler(ConnectionHandler):  # type: ignore[misc]
         driver.close_connection(connection)
 
 
-class _Server(TcpStreamServer):  # type: ignore[misc]
+class _Server(TcpStreamServer):
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self, driver: Any, connector: Any) -> None:
         super().__init__(driver, connector)
-        if not isinstance(self.socket, ssl.SSLSocket):
+        listening: Any = self.socket
+        if not isinstance(listening, ssl.SSLSocket):
             self.server_close()
             raise Refused("The engine never listens without TLS: check connection_security in its kit.")
         # The handshake belongs to the connection's thread, or one silent caller would block all others.
-        self.socket.do_handshake_on_connect = False
+        setattr(listening, "do_handshake_on_connect", False)  # noqa: B010
         self.RequestHandlerClass = _Handler
 
 
-class PinnedDriver(TcpDriver):  # type: ignore[misc]
+class PinnedDriver(TcpDriver):
     """``tcp``/``stcp`` over mutual TLS with pinned certificates."""
 
     def listen(self, connector: Any) -> None:
@@ -166,7 +165,7 @@ class PinnedDriver(TcpDriver):  # type: ignore[misc]
 
     @staticmethod
     def _dial(params: dict[str, Any]) -> ssl.SSLSocket:
-        context = get_ssl_context(params, ssl_server=False)
+        context: ssl.SSLContext | None = get_ssl_context(params, ssl_server=False)
         if context is None:
             raise Refused("The engine never connects without TLS: check connection_security in its kit.")
         plain = socket.create_connection((params["host"], int(params["port"])), CONNECT_SECONDS)

@@ -29,8 +29,7 @@ def finish_ceremony(
     _check_signatures(ceremony)
     ceremony.file.institutes |= {name: data.decode() for name, data in (handovers or {}).items()}
     with repository.locked():
-        _check_current(repository, ceremony)
-        repository.install(_installation(ceremony))
+        repository.install(_installation(ceremony, _check_current(repository, ceremony)))
     emit(AuditEvent("trust.ceremony-finished", "board", ceremony.file.kind, _detail(ceremony)))
 
 
@@ -52,7 +51,7 @@ def merged(paths: Sequence[Path]) -> Ceremony:
 
 def missing_signatures(ceremony: Ceremony) -> list[str]:
     """What is still to be signed, one sentence each; empty when the ceremony can be finished."""
-    checks = []
+    checks: list[tuple[str, Root, str, Metadata[Root] | Metadata[Targets]]] = []
     if ceremony.root is not None:
         if ceremony.base_root is not None:
             checks.append(("root, by the present board", ceremony.base_root, "root", ceremony.root))
@@ -79,12 +78,12 @@ def _statement(ceremony: Ceremony) -> tuple[bytes, bytes]:
     return (ceremony.root.signed_bytes if ceremony.root else b"", ceremony.targets.signed_bytes)
 
 
-def _check_current(repository: Repository, ceremony: Ceremony) -> None:
+def _check_current(repository: Repository, ceremony: Ceremony) -> set[str]:
+    """Check against what is committed now; the namespaces whose log metadata the ceremony brings."""
     if ceremony.file.kind == "create":
         if repository.exists:
             raise RepositoryExists(f"There is a network in {repository.path} already: nothing was changed.")
-        _check_newcomers(ceremony, ceremony.directory.entries.keys())
-        return
+        return _check_newcomers(ceremony, set(ceremony.directory.entries))
     base = repository.committed()
     assert ceremony.base_root is not None  # noqa: S101  checked by open_ceremony
     assert ceremony.base_targets is not None  # noqa: S101
@@ -92,26 +91,28 @@ def _check_current(repository: Repository, ceremony: Ceremony) -> None:
         raise CeremonyOutdated(
             "Another ceremony was finished since this one was prepared: prepare it again and have it signed."
         )
-    old = base.directory.entries
-    _check_newcomers(ceremony, ceremony.directory.entries.keys() - old.keys())
-    for name in old.keys() & ceremony.directory.entries.keys():
-        entry = ceremony.directory.entries[name]
-        if needs_metadata(old[name], entry):
-            check_handover(repository, base, entry, ceremony.file.institutes.get(name, "").encode())
+    old, new = base.directory.entries, ceremony.directory.entries
+    if old.keys() - new.keys():
+        raise BadCeremony("An institute disappears from the directory: revoke it instead.")
+    changed = {name for name in old if needs_metadata(old[name], new[name])}
+    for name in changed:
+        check_handover(repository, base, new[name], ceremony.file.institutes.get(name, "").encode())
+    return changed | _check_newcomers(ceremony, new.keys() - old.keys())
 
 
-def _check_newcomers(ceremony: Ceremony, names: Sequence[str] | set[str] | object) -> None:
-    for name in names:  # type: ignore[attr-defined]
+def _check_newcomers(ceremony: Ceremony, names: set[str]) -> set[str]:
+    for name in names:
         entry = ceremony.directory.entries[name]
         AdmissionRequest(entry=entry, metadata=ceremony.file.institutes.get(name, "")).check()
+    return names
 
 
-def _installation(ceremony: Ceremony) -> Installation:
+def _installation(ceremony: Ceremony, bringing: set[str]) -> Installation:
     return Installation(
         ceremony.targets.to_bytes(),
         ceremony.directory.to_bytes(),
         ceremony.root.to_bytes() if ceremony.root else None,
-        {name: text.encode() for name, text in ceremony.file.institutes.items()},
+        {name: text.encode() for name, text in ceremony.file.institutes.items() if name in bringing},
     )
 
 

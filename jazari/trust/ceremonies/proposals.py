@@ -18,7 +18,7 @@ from jazari.trust.errors import BadCeremony, CeremonyOutdated
 from jazari.trust.keys import key_id, tuf_key
 from jazari.trust.metadata import ROOT_DAYS, TARGETS_DAYS, LogHead, expiry, head_of, head_target, parse
 from jazari.trust.repository import Committed, Repository
-from jazari.trust.tuf_types import Metadata, Role, Root, TargetFile, Targets
+from jazari.trust.tuf_types import Key, Metadata, Role, Root, TargetFile, Targets
 
 
 def create_network(
@@ -39,7 +39,7 @@ def create_network(
     namespace = node.entry.namespace
     directory = Directory(network_name=name, root=namespace, entries={namespace: node.entry}, engine_ca=engine_ca)
     root = _root(1, board_keys, threshold, snapshot_key, timestamp_key)
-    return _file("create", None, directory, {}, root, {namespace: node.metadata})
+    return _file("create", None, directory, root=root, institutes={namespace: node.metadata})
 
 
 def propose_admission(repository: Repository, requests: Sequence[AdmissionRequest]) -> CeremonyFile:
@@ -173,7 +173,7 @@ def _root(
         raise BadCeremony(f"{threshold} of {len(set(ids))} different board keys is not possible: correct it.")
     if set(ids) & {key.keyid for key in online.values()}:
         raise BadCeremony("A board key is also an online key of the Root: board keys must stay offline.")
-    keys = {key.keyid: key for key in [*members, *online.values()]}
+    keys: dict[str, Key] = {key.keyid: key for key in [*members, *online.values()]}
     roles = {"root": Role(ids, threshold), "targets": Role(list(ids), threshold)}
     roles |= {role: Role([key.keyid], 1) for role, key in online.items()}
     return Root(version=version, expires=expiry(ROOT_DAYS), keys=keys, roles=roles, consistent_snapshot=True)
@@ -196,7 +196,7 @@ def _change(
     targets: dict[str, TargetFile] = {}
     for namespace, head in (frozen or {}).items():
         targets |= head_target(namespace, head)
-    file = _file(kind, base, directory, targets, root, institutes or {})
+    file = _file(kind, base, directory, targets, root=root, institutes=institutes or {})
     file.roots = [json.loads(repository.root_bytes(version)) for version in range(1, base.root.version + 1)]
     file.base_targets = json.loads(repository.targets_bytes())
     file.base_directory = json.loads(base.directory.to_bytes())
@@ -208,11 +208,12 @@ def _file(
     kind: Kind,
     base: Committed | None,
     directory: Directory,
-    frozen: Mapping[str, TargetFile],
+    frozen: Mapping[str, TargetFile] | None = None,
+    *,
     root: Root | None,
     institutes: Mapping[str, str],
 ) -> CeremonyFile:
-    known = Targets(targets=dict(frozen) | (dict(base.targets.targets) if base else {}))
+    known = Targets(targets=dict(frozen or {}) | (dict(base.targets.targets) if base else {}))
     targets = Targets(
         version=base.targets.version + 1 if base else 1,
         expires=expiry(TARGETS_DAYS),

@@ -1,0 +1,188 @@
+"""Building the index from verified records: at once, or following the log record by record.
+
+Only records that trust's Reader verified come in. Indexing a record again changes nothing; building again
+from the logs gives the same index; and following a log costs what is new in it, not what is there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from jazari.catalog.cards.withdrawal import FINAL
+from jazari.catalog.errors import CatalogError, IndexInconsistent
+from jazari.catalog.models import CatalogItem, IndexedLog
+from jazari.catalog.normalise import index_text
+from jazari.catalog.registry import check_form
+from jazari.core.canonical import canonical_json
+from jazari.core.identifiers import RecordRef
+from jazari.governance.turns import take_turn
+from jazari.trust.records import Record
+
+if TYPE_CHECKING:
+    from jazari.trust.reading import Reader
+
+_TURN = 0x4A415A4349
+BATCH = 500
+# Digests, keys and signatures are no words.
+_NO_WORDS = re.compile(r"(?:sha256:)?[0-9a-f]{32,}|-----BEGIN .*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What one call did: items ``added``, and of them how many whose card this node cannot read."""
+
+    added: int = 0
+    problems: int = 0
+
+    def __add__(self, other: IndexReport) -> IndexReport:
+        return IndexReport(self.added + other.added, self.problems + other.problems)
+
+
+def update_index(reader: Reader) -> IndexReport:
+    """Index what ``reader`` verified since the last call, namespace by namespace.
+
+    Each batch and how far it reached are committed together: killed at any moment, the next call goes on.
+    Where a log is not the one that was indexed (the board froze it at an earlier version), what was indexed
+    of it is forgotten first.
+    """
+    report = IndexReport()
+    namespaces = list(reader.namespaces())
+    _forget(IndexedLog.objects.exclude(namespace__in=namespaces).values_list("namespace", flat=True))
+    for namespace in namespaces:
+        report += _follow(reader, namespace)
+    return report
+
+
+def _follow(reader: Reader, namespace: str) -> IndexReport:
+    position = _position(reader, namespace)
+    report = IndexReport()
+    for batch in _batches(reader.records(namespace, after=position)):
+        with transaction.atomic():
+            take_turn(_TURN)
+            report += _index(batch)
+            position += len(batch)
+            reached = {"records": position, "digest": batch[-1].digest}
+            IndexedLog.objects.update_or_create(namespace=namespace, defaults=reached)
+    return report
+
+
+def _position(reader: Reader, namespace: str) -> int:
+    """How many records of the log are indexed; none of them when the log does not go on from there."""
+    known = IndexedLog.objects.filter(namespace=namespace).first()
+    if known is None:
+        return 0
+    last = next(iter(reader.records(namespace, after=known.records - 1)), None)
+    if last is not None and last.digest == known.digest:
+        return known.records
+    _forget([namespace])
+    return 0
+
+
+def _forget(namespaces: Iterable[str]) -> None:
+    gone = list(namespaces)
+    if gone:
+        with transaction.atomic():
+            take_turn(_TURN)
+            CatalogItem.objects.filter(namespace__in=gone).delete()
+            IndexedLog.objects.filter(namespace__in=gone).delete()
+
+
+def rebuild_index(reader: Reader) -> IndexReport:
+    """Drop the index and build it again; all or nothing, readers see the old one until it is done."""
+    with transaction.atomic():
+        take_turn(_TURN)
+        CatalogItem.objects.all().delete()
+        IndexedLog.objects.all().delete()
+        return update_index(reader)
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    iterator = iter(records)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch
+
+
+def _index(records: list[Record]) -> IndexReport:
+    known = dict(
+        CatalogItem.objects.filter(ref__in=[record.ref for record in records]).values_list("ref", "digest")
+    )
+    for record in records:
+        if known.get(record.ref, record.digest) != record.digest:
+            raise IndexInconsistent(
+                f"{record.ref} is indexed with other content: build the index again with "
+                "`jazari catalog reindex`."
+            )
+    items = [_item(record) for record in records if record.ref not in known]
+    CatalogItem.objects.bulk_create(items)
+    for record in records:
+        _apply(record)
+    return IndexReport(len(items), sum(1 for item in items if item.problem))
+
+
+def _apply(record: Record) -> None:
+    """What a record does to earlier ones: a new version replaces, a withdrawal withdraws."""
+    if record.version > 1:
+        CatalogItem.objects.filter(
+            series=record.series, version__lt=record.version, is_latest=True
+        ).update(is_latest=False)
+    if record.type == "withdrawal" and not _problem(record):
+        target = RecordRef.parse(record.card["withdraws"])
+        if target.namespace == record.namespace and target.type not in FINAL:
+            CatalogItem.objects.filter(ref=str(target), withdrawn_by="").update(
+                withdrawn_by=record.ref, withdrawn_reason=record.card["reason"]
+            )
+
+
+def _item(record: Record) -> CatalogItem:
+    problem = _problem(record)
+    title = {} if problem else title_of(record.card)
+    names = [*re.split(r"[/@]", record.ref), *title.values()]
+    return CatalogItem(
+        ref=record.ref,
+        series=record.series,
+        namespace=record.namespace,
+        type=record.type,
+        version=record.version,
+        published=record.published,
+        digest=record.digest,
+        record=canonical_json(record.to_json()).decode(),
+        title=title,
+        problem=problem,
+        search_title=index_text(title.values()),
+        search_text=index_text([*names, *([] if problem else card_texts(record.card))]),
+    )
+
+
+def _problem(record: Record) -> str:
+    try:
+        check_form(record.type, record.card)
+    except CatalogError as error:
+        return str(error)
+    return ""
+
+
+def title_of(card: Mapping[str, Any]) -> dict[str, str]:
+    """The card's title by language; ``und`` where its type has a title without language; else empty."""
+    title = card.get("title")
+    if isinstance(title, str):
+        return {"und": title}
+    return dict(title) if isinstance(title, dict) else {}
+
+
+def card_texts(value: Any) -> Iterator[str]:
+    """Every string of a card that may hold words, depth first."""
+    if isinstance(value, str):
+        if not _NO_WORDS.fullmatch(value):
+            yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from card_texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from card_texts(item)

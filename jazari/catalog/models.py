@@ -1,0 +1,58 @@
+"""The index: a cache of verified records, which can be dropped and built again at any time."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from jazari.core.identifiers import RecordRef
+from jazari.trust.records import Record
+
+
+class CatalogItem(models.Model):
+    """One verified record. ``record`` is its canonical JSON; ``title`` by language (``und``: not said).
+
+    ``problem`` is set when the card does not have the form that this node knows for its type; such an item
+    is found by its reference only. The engines' columns and tables are in the migrations and ``engines``.
+    """
+
+    ref = models.CharField(max_length=140, unique=True)
+    series = models.CharField(max_length=130, db_index=True)
+    namespace = models.CharField(max_length=40, db_index=True)
+    type = models.CharField(max_length=40, db_index=True)
+    version = models.PositiveIntegerField()
+    published = models.DateTimeField()
+    digest = models.CharField(max_length=80)
+    record = models.TextField()
+    title = models.JSONField(default=dict)
+    is_latest = models.BooleanField(default=True)
+    withdrawn_by = models.CharField(max_length=140, default="", blank=True)
+    withdrawn_reason = models.JSONField(default=dict)
+    problem = models.TextField(default="", blank=True)
+    search_title = models.TextField(default="", blank=True)
+    search_text = models.TextField(default="", blank=True)
+
+    class Meta:
+        ordering = ("-published", "ref")
+
+    def __str__(self) -> str:
+        return self.ref
+
+    def as_record(self) -> Record:
+        """The record itself."""
+        return Record.from_line(self.record.encode())
+
+    @property
+    def reference(self) -> RecordRef:
+        """The parsed reference."""
+        return RecordRef.parse(self.ref)
+
+
+class IndexedLog(models.Model):
+    """How far the log of a namespace is indexed: its first ``records`` records, the last with ``digest``."""
+
+    namespace = models.CharField(max_length=40, primary_key=True)
+    records = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=80)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}: {self.records}"

@@ -1,0 +1,69 @@
+"""What a node does with cards and the catalogue: check one before publishing it, follow the network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jazari.catalog.documents import read_document
+from jazari.catalog.errors import UnreadableCard
+from jazari.catalog.indexing import update_index
+from jazari.catalog.registry import CardContext, card_type, check_card, check_form
+from jazari.core import clock
+from jazari.core.files import plain_os_errors
+from jazari.core.identifiers import RecordRef, check_name
+from jazari.federation.exchange import NetworkSynced
+from jazari.trust.records import Draft, FileRef, Record, make_record
+
+_FIELDS = {"type", "name", "card", "files"}
+
+
+def follow_network(event: NetworkSynced) -> None:
+    """Index what a synchronisation brought; subscribed to ``NetworkSynced`` when Django is ready."""
+    update_index(event.reader)
+
+
+def read_draft(path: Path) -> Draft:
+    """The draft in a file ``{"type", "name", "card", "files"}``.
+
+    ``files`` (optional) maps names in the record to paths, relative to the file's folder. Raises
+    ``UnreadableCard``, ``CardRefused``, ``UnknownCardType`` or ``BadIdentifier``.
+    """
+    document = read_document(path)
+    unknown = sorted(set(document) - _FIELDS)
+    if unknown or not {"type", "name", "card"} <= set(document):
+        raise UnreadableCard(f'{path} is no draft: write {{"type": ..., "name": ..., "card": {{...}}}}.')
+    name, kind, card = document["name"], document["type"], document["card"]
+    if not isinstance(name, str) or not isinstance(kind, str) or not isinstance(card, dict):
+        raise UnreadableCard(f"{path} is no draft: type and name are texts and card is an object.")
+    card_type(kind)
+    check_name(name)
+    check_form(kind, card)
+    return Draft(kind, name, card, _files(document.get("files", {}), path))
+
+
+def _files(value: Any, path: Path) -> dict[str, Path]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) and item for item in value.values()):
+        raise UnreadableCard(f"{path} is no draft: files maps each name to a path.")
+    return {name: path.parent / item for name, item in value.items()}
+
+
+def check_draft(draft: Draft, namespace: str, find: Callable[[str], Record | None]) -> None:
+    """Check a draft as the Root will, so that what it would refuse is never signed.
+
+    ``find`` gives an accepted record by its reference. Reads the draft's files where its type has a check.
+    """
+    check_form(draft.type, draft.card)
+    if card_type(draft.type).check is None:
+        return
+    ref = RecordRef(namespace, draft.type, draft.name, 1)
+    files = tuple(_file_ref(name, path) for name, path in draft.files.items())
+    check_card(make_record(ref, draft, clock.now(), files), CardContext(find=find))
+
+
+def _file_ref(name: str, path: Path) -> FileRef:
+    with plain_os_errors(path), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileRef(name=name, sha256=digest, size=file.tell())

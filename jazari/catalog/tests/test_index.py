@@ -1,0 +1,296 @@
+"""The index and search, under one contract on both databases."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+from jazari.catalog import queries
+from jazari.catalog.errors import IndexInconsistent, ItemNotFound
+from jazari.catalog.indexing import BATCH, IndexReport, rebuild_index, update_index
+from jazari.catalog.models import CatalogItem, IndexedLog
+from jazari.catalog.queries import find_record, get_item, search
+from jazari.catalog.tests.records import Logs, dataset_card, institute_card, record, withdrawal
+from jazari.testing.databases import DatabaseForTest
+
+
+def refs(query: str = "", **options: object) -> list[str]:
+    return [item.ref for item in search(query, **options).items]  # type: ignore[arg-type]
+
+
+def snapshot() -> list[tuple[object, ...]]:
+    fields = ("ref", "digest", "title", "is_latest", "withdrawn_by", "withdrawn_reason", "problem", "search_text")
+    return [tuple(str(value) for value in row) for row in CatalogItem.objects.order_by("ref").values_list(*fields)]
+
+
+NETWORK = (
+    record(
+        "rabat/institute/rabat@1",
+        institute_card({"fr": "Institut de Rabat", "ar": "معهد الرباط", "zgh": "ⴰⵙⵉⵏⴰⴳ ⵏ ⵔⵔⴱⴰⵟ"}),
+    ),
+    record("rabat/dataset/soil@1", dataset_card("Modèles de sols", description={"fr": "Fertilité."}), day=1),
+    record("rabat/dataset/soil@2", dataset_card("Modèles des sols agricoles"), day=2),
+    record(
+        "fes/dataset/water@1",
+        dataset_card(
+            {"fr": "Eaux souterraines", "ar": "المِيَاه الجوفية والزراعة", "en": "Groundwater levels"},
+            description={"fr": "Niveaux des nappes sous les sols.", "zgh": "ⴰⵎⴰⵏ ⵏ ⵜⵎⵓⵔⵜ"},
+        ),
+        day=3,
+    ),
+    record("fes/dataset/other@1", dataset_card("Autre jeu", keywords=["irrigation"]), day=4),
+)
+
+
+@pytest.mark.usefixtures("any_database")
+class TestSearch:
+    @pytest.fixture(autouse=True)
+    def _indexed(self, any_database: DatabaseForTest) -> None:
+        update_index(Logs(*NETWORK))
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("modele", ["rabat/dataset/soil@2"]),
+            ("MODÈLES", ["rabat/dataset/soil@2"]),
+            ("sols", ["rabat/dataset/soil@2", "fes/dataset/water@1"]),  # in the title first, then newest
+            ("l'eau", ["fes/dataset/water@1"]),
+            ("groundwater level", ["fes/dataset/water@1"]),
+            ("مياه", ["fes/dataset/water@1"]),
+            ("الزراعه", ["fes/dataset/water@1"]),
+            ("الجَوْفِيّة زراعة", ["fes/dataset/water@1"]),
+            ("ⴰⵎⴰⵏ", ["fes/dataset/water@1"]),
+            ("ⵜⴰⵎⵓⵔⵜ", ["fes/dataset/water@1"]),
+            ("ⵔⵔⴱⴰⵟ", ["rabat/institute/rabat@1"]),
+            ("معهد", ["rabat/institute/rabat@1"]),
+            ("irrigation", ["fes/dataset/other@1"]),
+            ("ph", ["fes/dataset/other@1", "fes/dataset/water@1", "rabat/dataset/soil@2"]),
+            ("eau irrigation", []),
+            ("inexistant", []),
+            ("...", []),
+        ],
+    )
+    def test_both_databases_find_the_same_in_the_same_order(self, query: str, expected: list[str]) -> None:
+        assert refs(query) == expected
+
+    def test_without_words_the_newest_come_first(self) -> None:
+        assert refs() == [
+            "fes/dataset/other@1",
+            "fes/dataset/water@1",
+            "rabat/dataset/soil@2",
+            "rabat/institute/rabat@1",
+        ]
+
+    def test_filters_by_type_institute_and_version(self) -> None:
+        assert refs(types=["institute"]) == ["rabat/institute/rabat@1"]
+        assert refs(namespace="rabat", types=["dataset"]) == ["rabat/dataset/soil@2"]
+        assert refs("sols", namespace="rabat", all_versions=True) == [
+            "rabat/dataset/soil@2",
+            "rabat/dataset/soil@1",
+        ]
+
+    def test_pages_and_their_limits(self) -> None:
+        assert refs(offset=1, limit=2) == ["fes/dataset/water@1", "rabat/dataset/soil@2"]
+        assert refs(offset=99) == []
+        assert len(refs(limit=-5)) == 1
+        assert len(refs(limit=10**9, offset=-3)) == 4
+        assert search(limit=1).total == 4
+
+    def test_more_hits_than_are_ranked_are_said_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(queries, "MOST_RANKED", 2)
+        page = search("ph")
+        assert (len(page.items), page.total, page.more) == (2, 2, True)
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            '" OR "1"="1',
+            "sols*",
+            "search_title:sols",
+            "NEAR(sols modele)",
+            "sols AND NOT agricoles",
+            "^sols",
+            "{search_title search_text}: sols",
+            "'; DROP TABLE catalog_catalogitem; --",
+            "sols' | 'x' & !'y",
+            "sols:*",
+            "\\'sols",
+            "sols\x00",
+            "%s %(x)s {} {0}",
+            "(" * 400,
+            "\ud800",
+            "\u202esols",
+            "a" * 100_000,
+            "sols " * 10_000,
+            "*",
+        ],
+    )
+    def test_query_syntax_is_only_words(self, query: str) -> None:
+        found = refs(query)
+        assert set(found) <= {item.ref for item in CatalogItem.objects.all()}
+        assert CatalogItem.objects.count() == 5
+        assert refs("modele") == ["rabat/dataset/soil@2"]
+
+    def test_operators_are_words_to_find(self) -> None:
+        assert refs("sols NOT agricoles") == []
+        assert refs("NEAR modele") == []
+        assert refs("sols*") == refs("sols")
+
+
+@pytest.mark.usefixtures("any_database")
+class TestIndexing:
+    def test_indexing_again_changes_nothing(self) -> None:
+        logs = Logs(*NETWORK)
+        assert update_index(logs) == IndexReport(added=5)
+        before = snapshot()
+        assert update_index(logs) == IndexReport()
+        assert snapshot() == before
+
+    def test_following_costs_what_is_new(self) -> None:
+        logs = Logs(*(record(f"rabat/dataset/d{number}@1", dataset_card()) for number in range(50)))
+        update_index(logs)
+        logs.handed_out = 0
+        logs.add(record("rabat/dataset/new@1", dataset_card()))
+        assert update_index(logs) == IndexReport(added=1)
+        assert logs.handed_out == 2  # the last one known, to see that the log goes on from it, and the new one
+
+    def test_following_and_building_at_once_give_the_same_index(self) -> None:
+        logs = Logs()
+        for item in (*NETWORK, withdrawal("rabat", "rabat/dataset/soil@2")):
+            logs.add(item)
+            update_index(logs)
+        followed = snapshot()
+        assert rebuild_index(logs) == IndexReport(added=6)
+        assert snapshot() == followed
+        assert refs("modele") == ["rabat/dataset/soil@2"]
+
+    def test_a_rebuild_that_fails_leaves_the_old_index(self) -> None:
+        logs = Logs(*NETWORK)
+        update_index(logs)
+        before = snapshot()
+
+        class Broken(Logs):
+            def records(self, *args: object, **named: object):  # noqa: ANN202
+                raise OSError(5, "Input/output error")
+
+        with pytest.raises(OSError, match="Input/output"):
+            rebuild_index(Broken(*NETWORK))
+        assert snapshot() == before
+        assert refs("modele") == ["rabat/dataset/soil@2"]
+
+    def test_more_than_one_batch(self) -> None:
+        count = BATCH + 7
+        logs = Logs(*(record(f"rabat/dataset/d{number}@1", dataset_card(f"Jeu {number}")) for number in range(count)))
+        assert update_index(logs).added == count
+        assert IndexedLog.objects.get().records == count
+        assert refs(f"jeu {count - 1}") == [f"rabat/dataset/d{count - 1}@1"]
+
+    def test_stopped_between_batches_it_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        logs = Logs(*(record(f"rabat/dataset/d{number}@1", dataset_card()) for number in range(BATCH + 3)))
+        original = Logs.records
+
+        def breaking(self: Logs, *args: object, **named: object):  # noqa: ANN202
+            for number, item in enumerate(original(self, *args, **named)):  # type: ignore[arg-type]
+                if number == BATCH + 1:
+                    raise ConnectionError
+                yield item
+
+        with monkeypatch.context() as patch, pytest.raises(ConnectionError):
+            patch.setattr(Logs, "records", breaking)
+            update_index(logs)
+        assert CatalogItem.objects.count() == BATCH
+        assert update_index(logs).added == 3
+
+    def test_a_log_frozen_at_an_earlier_version_is_indexed_as_far_as_the_board_vouches(self) -> None:
+        logs = Logs(*NETWORK)
+        update_index(logs)
+        logs.logs["fes"] = logs.logs["fes"][:1]
+        update_index(logs)
+        assert refs(namespace="fes") == ["fes/dataset/water@1"]
+        assert refs("irrigation") == []
+        del logs.logs["fes"]
+        update_index(logs)
+        assert refs(namespace="fes") == []
+        assert len(refs()) == 2
+
+    def test_other_content_under_a_known_reference_is_refused(self) -> None:
+        update_index(Logs(*NETWORK))
+        IndexedLog.objects.all().delete()
+        forged = record("rabat/institute/rabat@1", institute_card({"fr": "Autre"}))
+        with pytest.raises(IndexInconsistent, match="reindex"):
+            update_index(Logs(forged))
+
+    def test_a_card_of_unknown_type_or_form_is_kept_with_its_problem(self) -> None:
+        future = record("rabat/hologram/xx@1", {"title": {"fr": "Futur"}})
+        bad = record("rabat/dataset/yy@1", {"title": {"fr": "Titre cassé"}})
+        assert update_index(Logs(future, bad)) == IndexReport(added=2, problems=2)
+        assert "no card type" in get_item("rabat/hologram/xx@1").problem
+        assert refs("futur") == []
+        assert refs("hologram") == ["rabat/hologram/xx@1"]
+
+    def test_a_huge_card_is_indexed_on_both_databases(self) -> None:
+        words = " ".join(f"{number:x}{'mot' * 5}{number}" for number in range(900))
+        variables = [
+            {"name": f"v{number}", "kind": "text", "description": {"fr": f"{number} {words[:900]}"}}
+            for number in range(900)
+        ]
+        card = dataset_card("Immense", variables=variables, subject=[], quality=[])
+        assert update_index(Logs(record("rabat/dataset/huge@1", card))) == IndexReport(added=1)
+        assert refs("immense") == ["rabat/dataset/huge@1"]
+
+
+@pytest.mark.usefixtures("any_database")
+class TestVersionsAndWithdrawals:
+    def test_a_withdrawn_item_is_shown_as_withdrawn_with_the_reason(self) -> None:
+        update_index(Logs(*NETWORK, withdrawal("rabat", "rabat/dataset/soil@2")))
+        item = get_item("rabat/dataset/soil@2")
+        assert item.withdrawn_by == "rabat/withdrawal/retrait@1"
+        assert item.withdrawn_reason == {"fr": "Erreur de saisie."}
+        assert refs("modele") == ["rabat/dataset/soil@2"]
+        assert refs("modele", withdrawn=False) == []
+
+    def test_nobody_withdraws_for_another_even_in_the_index(self) -> None:
+        update_index(Logs(*NETWORK, withdrawal("fes", "rabat/dataset/soil@2")))
+        assert get_item("rabat/dataset/soil@2").withdrawn_by == ""
+
+    def test_the_first_withdrawal_counts(self) -> None:
+        first = withdrawal("rabat", "rabat/dataset/soil@2", "one")
+        update_index(Logs(*NETWORK, first, withdrawal("rabat", "rabat/dataset/soil@2", "two")))
+        assert get_item("rabat/dataset/soil@2").withdrawn_by == first.ref
+
+    def test_a_reference_without_version_means_the_latest(self) -> None:
+        update_index(Logs(*NETWORK))
+        assert get_item("rabat/dataset/soil").ref == "rabat/dataset/soil@2"
+        assert not get_item("rabat/dataset/soil@1").is_latest
+        with pytest.raises(ItemNotFound, match="jazari sync"):
+            get_item("rabat/dataset/nothing@1")
+
+    def test_the_record_comes_back_whole(self) -> None:
+        update_index(Logs(*NETWORK))
+        assert find_record("fes/dataset/water@1") == NETWORK[3]
+        assert find_record("fes/dataset/water@9") is None
+
+
+class TestSeveralProcesses:
+    def test_two_indexers_at_once_leave_one_index(self, any_database: DatabaseForTest) -> None:
+        logs = [Logs(*NETWORK), Logs(*NETWORK)]
+        errors: list[BaseException] = []
+
+        def index(log: Logs) -> None:
+            try:
+                update_index(log)
+            except BaseException as error:  # noqa: BLE001
+                errors.append(error)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=index, args=(log,)) for log in logs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert CatalogItem.objects.count() == 5
+        assert len(refs("sols")) == 2

@@ -1,0 +1,102 @@
+"""A node's own dealings with the network: read what was published, publish, for a Root and an institute alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jazari.core import events
+from jazari.federation import operations, root_node
+from jazari.federation.client import RootClient
+from jazari.federation.errors import NotAdmitted
+from jazari.settings.home import Home
+from jazari.settings.network import NetworkFile
+from jazari.trust.keys import Signer
+from jazari.trust.publication import Publication, Receipt
+from jazari.trust.publishing import Publisher
+from jazari.trust.reading import Reader, RefreshReport
+from jazari.trust.records import Draft, Record
+from jazari.trust.sources import FolderSource, HttpSource
+
+
+class NetworkSynced:
+    """Event: the mirror of ``home`` was brought up to date; ``report`` says what is new."""
+
+    def __init__(self, home: Home, reader: Reader, report: RefreshReport) -> None:
+        self.home = home
+        self.reader = reader
+        self.report = report
+
+
+def network_of(home: Home) -> NetworkFile:
+    """The invitation kept in ``home``; ``NotAdmitted`` before there is one."""
+    if not home.network_file.exists():
+        step = "`jazari root finish`" if home.is_root else "`jazari institute request`"
+        raise NotAdmitted(f"{home.namespace} belongs to no network yet: run {step} first.")
+    return NetworkFile.read(home.network_file)
+
+
+def open_reader(home: Home) -> Reader:
+    """The reader of ``home``'s mirror: from the Root over HTTPS, or at the Root from its own repository."""
+    network = network_of(home)
+    source = (
+        FolderSource(home.repository)
+        if home.is_root
+        else HttpSource(f"{network.root_url}/repository", network.tls_certificate_pem)
+    )
+    return Reader(home.mirror, source, network.trusted_root_bytes)
+
+
+def sync(home: Home, reader: Reader | None = None) -> RefreshReport:
+    """Bring the mirror up to date and tell everybody who keeps something derived from it."""
+    reader = reader or open_reader(home)
+    report = reader.refresh()
+    events.emit(NetworkSynced(home, reader, report))
+    return report
+
+
+def publish(
+    home: Home, drafts: Sequence[Draft], passphrase_file: Path | None = None, signer: Signer | None = None
+) -> tuple[Record, ...]:
+    """Publish ``drafts`` together in the node's own log; their records.
+
+    Survives a crash at any point: run again, everything is published exactly once.
+    """
+    signer = signer or root_node.open_key(home.publishing_key, passphrase_file)
+    with _uploading(home, signer) as upload:
+        return _publisher(home, signer).publish(drafts, upload)
+
+
+def resume(home: Home, signer: Signer) -> int:
+    """Send what an earlier ``publish`` prepared and could not send, and renew the log before it expires.
+
+    How many records that published.
+    """
+    publisher = _publisher(home, signer)
+    with _uploading(home, signer) as upload:
+        resumed = publisher.resume(upload) if publisher.waiting else ()
+        publisher.renew(upload)
+    return len(resumed)
+
+
+def _publisher(home: Home, signer: Signer) -> Publisher:
+    return Publisher(home.log, home.namespace, [signer], open_reader(home))
+
+
+class _uploading:  # noqa: N801  a context manager, used like a function
+    """The way to the Root: HTTPS, or at the Root itself straight into the repository."""
+
+    def __init__(self, home: Home, signer: Signer) -> None:
+        self._home = home
+        self._client = None if home.is_root else RootClient(network_of(home), home.namespace, signer)
+
+    def __enter__(self) -> Callable[[Publication], Receipt]:
+        return self._client.publish if self._client else self._accept
+
+    def __exit__(self, *_error: object) -> None:
+        if self._client:
+            self._client.close()
+
+    def _accept(self, publication: Publication) -> Receipt:
+        repository = root_node.writable_repository(self._home)
+        return operations.accept_publication(repository, self._home.namespace, publication)

@@ -1,0 +1,93 @@
+"""An operator at a keyboard: every action of the demo is a `jazari` command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jazari.nodes.errors import DemoFailed
+
+TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Runs commands and keeps what was typed, so that a reader can do the same by hand."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+
+    def run(self, *arguments: str | Path, home: Path | None = None) -> dict[str, Any]:
+        """The JSON that the command prints; ``DemoFailed`` with its own sentence if it fails."""
+        finished = self._finish(arguments, home)
+        document = _document(finished)
+        if finished.returncode != 0:
+            sentence = document.get("error", {}).get("message") or finished.stderr.strip()[-500:]
+            raise DemoFailed(f"`{_typed(arguments)}` ended with {finished.returncode}: {sentence}")
+        return document
+
+    def refused(self, *arguments: str | Path, home: Path | None = None) -> str:
+        """The sentence with which the command refuses; ``DemoFailed`` if it does what it should not."""
+        finished = self._finish(arguments, home)
+        if finished.returncode == 0:
+            raise DemoFailed(f"`{_typed(arguments)}` was not refused: report this as a defect of Jazari.")
+        return str(_document(finished).get("error", {}).get("message") or finished.stderr.strip())
+
+    @contextmanager
+    def serving(self, home: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """A node that serves while the block runs: ``jazari serve`` with its output in ``run/serve.log``."""
+        log = home / "run" / "serve.log"
+        self.history.append(_typed(("serve", "--home", home)))
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [*_command(), "serve", "--home", str(home)], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                env=self._environment(),
+            )  # fmt: skip
+        try:
+            yield process
+        finally:
+            _stop(process)
+
+    def _finish(self, arguments: tuple[str | Path, ...], home: Path | None) -> subprocess.CompletedProcess[str]:
+        words = [*map(str, arguments), *(["--home", str(home)] if home else []), "--json"]
+        self.history.append(_typed(words))
+        return subprocess.run(
+            [*_command(), *words],
+            capture_output=True, text=True, env=self._environment(), timeout=TIMEOUT_SECONDS, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
+
+
+def _command() -> list[str]:
+    return [sys.executable, "-m", "jazari.nodes.main"]
+
+
+def _typed(arguments: Any) -> str:
+    return "jazari " + " ".join(str(word) for word in arguments)
+
+
+def _document(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    try:
+        document = json.loads(finished.stdout)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,115 @@
+"""What the demo's people write: declarations of data, descriptions, proposals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from jazari.nodes.demo.data import RECOMMENDED, SOIL, Site
+
+CROPS = ("Wheat (Rainfed)", "Wheat (Irrigated)", "Barley (Rainfed)", "Maize (Grain)", "Maize (Silage)")
+# Declared ranges: what could be there, not the smallest and largest value that is. The source states no unit for
+# available P2O5 and K2O, so none is claimed.
+_RANGES = {
+    "soil_ph": ("pH", 3, 11),
+    "organic_matter_pct": ("%", 0, 20),
+    "available_p2o5": ("", 0, 1000),
+    "available_k2o": ("", 0, 3000),
+    **dict.fromkeys(RECOMMENDED, ("kg/ha", 0, 1000)),
+}
+HISTOGRAMS = {
+    "soil_ph": [4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0],
+    "organic_matter_pct": [0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0],
+    "available_p2o5": [0.0, 10.0, 20.0, 30.0, 45.0, 60.0, 100.0, 200.0],
+    "available_k2o": [0.0, 100.0, 200.0, 300.0, 400.0, 600.0, 1000.0],
+}
+
+
+def declaration(site: Site) -> dict[str, Any]:
+    """The schema of one region's soil records; the subject is the place, which has up to five crops."""
+    numeric = [
+        {"name": name, "kind": "numeric", "unit": unit, "lower": low, "upper": high}
+        # The source writes 0.0 where a soil was not measured.
+        | ({"missing": [0.0]} if name in SOIL else {})
+        for name, (unit, low, high) in _RANGES.items()
+    ]
+    target = {
+        "name": "target_yield", "column": "target_yield_value", "kind": "numeric", "unit": "qx/ha",
+        "lower": 0, "upper": 2000, "units": {"column": "target_yield_unit", "factors": {"qx/ha": 1, "T/ha": 10}},
+    }  # fmt: skip
+    variables = [
+        {"name": "site", "kind": "identifier"},
+        {"name": "region", "column": "region_code", "kind": "category", "levels": [site.region]},
+        {"name": "crop", "kind": "category", "levels": list(CROPS)},
+        *numeric,
+        target,
+    ]
+    return {"subject": ["site"], "variables": variables}
+
+
+def description(site: Site, region: dict[str, str]) -> str:
+    """The description of the data set (TOML)."""
+    return f'''keywords = ["soil", "fertiliser", "cereals", "sol", "engrais", "céréales", "تربة", "ⴰⴽⴰⵍ"]
+citation = "turba-data 0.1.0 (Turba Open Lab, MIT); region names: HCP, RGPH 2024, CC BY 4.0"
+mock_rows = 20
+
+[title]
+fr = "Analyses de sol et recommandations de fertilisation, {region["fr"]}"
+ar = "تحاليل التربة وتوصيات التسميد، {region["ar"]}"
+en = "Soil analyses and fertiliser recommendations, {region["fr"]}"
+
+[description]
+fr = "Un relevé par lieu et céréale : mesures de sol là où elles existent, et doses conseillées de N, P2O5 et K2O."
+en = "One record per place and cereal: soil measurements where there are any, and the recommended N, P2O5 and K2O."
+
+[terms]
+fr = "Études d'agronomie publique ; résultats publiés sous CC BY 4.0 ; plancher de 10 lieux par case."
+en = "Studies for public agronomy; results published under CC BY 4.0; at least 10 places in each cell."
+
+[licence]
+name = "MIT"
+
+[coverage]
+regions = ["{site.region}"]
+'''
+
+
+def statistics_proposal(name: str, by: str, title: str, datasets: list[str]) -> str:
+    """Study A (TOML): what is measured, and where it is missing, by ``by``."""
+    histograms = "\n".join(f"{variable} = {edges}" for variable, edges in HISTOGRAMS.items())
+    return _head(name, title, "Plan where the next soil samples should be taken.", "statistics", datasets) + f'''
+[parameters]
+variables = {_toml(SOIL)}
+group_by = ["{by}"]
+quantiles = [0.25, 0.5, 0.75]
+
+[parameters.histograms]
+{histograms}
+'''  # fmt: skip
+
+
+def linear_proposal(datasets: list[str]) -> str:
+    """Study B (TOML): recommended N, P2O5 and K2O from soil and crop."""
+    purpose = "See how far soil and crop alone explain the recommended doses."
+    return _head("fertiliser-model", "Recommended doses from soil and crop", purpose, "glm", datasets) + f'''
+[parameters]
+family = "gaussian"
+outcomes = {_toml(RECOMMENDED)}
+predictors = {_toml((*SOIL, 'crop'))}
+'''  # fmt: skip
+
+
+def _head(name: str, title: str, purpose: str, recipe: str, datasets: list[str]) -> str:
+    return f'''name = "{name}"
+title = "{title}"
+purpose = "{purpose}"
+recipe = "{recipe}"
+datasets = {_toml(datasets)}
+minimum_institutes = 2
+round_deadline_seconds = 60
+'''
+
+
+def _toml(texts: Iterable[str]) -> str:
+    return json.dumps(list(texts), ensure_ascii=False)

@@ -1,0 +1,106 @@
+"""What every recipe is: pure functions over one institute's table and the total of all institutes.
+
+``local`` sees the data and makes sums; ``update`` sees the total alone and makes the next state. Both are
+deterministic, so the coordinator and each institute compute the same state from the same totals and nobody
+has to be trusted with sending one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jazari.studies.contract import Contract
+from jazari.studies.data.schema import AgreedVariable, Schema, first_problem
+from jazari.studies.data.table import Table
+from jazari.studies.errors import BadParameters
+from jazari.studies.messages import Sums
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The public facts of a run: parameters, what the variables mean, the floor, how many institutes take part."""
+
+    parameters: Any
+    variables: Mapping[str, AgreedVariable]
+    floor: int = 1
+    institutes: int = 1
+
+    def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
+        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind."""
+        variable = self.variables.get(name)
+        if variable is None:
+            raise BadParameters(f"The parameters name {name!r}, which the study does not list: add the variable.")
+        if kind and variable.kind != kind:
+            raise BadParameters(f"{name!r} is {variable.kind} and must be {kind} here: change the parameters.")
+        return variable
+
+
+Chosen = TypeVar("Chosen", bound=BaseModel)
+
+
+def parse_parameters(model: type[Chosen], values: Mapping[str, Any], recipe: str) -> Chosen:
+    """The parameters in a JSON object; raises ``BadParameters`` naming the field."""
+    try:
+        return model.model_validate_json(json.dumps(values))
+    except (ValidationError, TypeError, ValueError, RecursionError) as error:
+        problem = first_problem(error)
+        raise BadParameters(f"The parameters of {recipe!r} are not valid: {problem}; correct them.") from error
+
+
+class State(Protocol):
+    """What the totals so far lead to. ``failure`` is a sentence when no result is possible, else empty."""
+
+    @property
+    def done(self) -> bool:
+        """Whether no more rounds are needed."""
+
+    @property
+    def failure(self) -> str:
+        """Why there can be no result, or nothing."""
+
+
+class Recipe(Protocol):
+    """One vetted algorithm. ``sources`` are its files in this folder, for the digest of the installed code."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    sources: ClassVar[tuple[str, ...]]
+    Parameters: ClassVar[type[BaseModel]]
+
+    def parse(self, values: Mapping[str, Any]) -> Any:
+        """The parameters in a JSON object; raises ``BadParameters``."""
+
+    def variables(self, parameters: Any) -> tuple[str, ...]:
+        """The variables that the parameters name, in order."""
+
+    def check(self, plan: Plan) -> None:
+        """Raise ``BadParameters`` unless the parameters fit the variables."""
+
+    def contracts(self, parameters: Any, variables: Mapping[str, AgreedVariable]) -> tuple[Contract, ...]:
+        """What may leave in each phase, as the study text states it. Bounds that depend on totals are open."""
+
+    def contract(self, state: Any, plan: Plan) -> Contract:
+        """What may leave in the round that starts from ``state``, with its bounds."""
+
+    def initial_state(self, plan: Plan) -> Any:
+        """The state before the first round."""
+
+    def local(self, table: Table, state: Any, plan: Plan) -> Sums:
+        """This institute's outputs and evidence under the floor; raises ``BelowFloor`` if it cannot take part."""
+
+    def update(self, state: Any, total: Sums, plan: Plan) -> Any:
+        """The next state. Never raises on a total that keeps the contract."""
+
+    def result(self, state: Any, plan: Plan) -> dict[str, Any]:
+        """The JSON result of a state that is done without failure."""
+
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+        """Plain sentences: what would leave each of ``datasets`` (schemas by institute)."""
+
+    def scales(self, plan: Plan) -> dict[str, float]:
+        """The size of each kind of output, below which differences are measured against it (see ``pooled``)."""
