@@ -1,4 +1,4 @@
-"""Django's handle on the catalogue: its own card types are known once the apps are ready."""
+"""Django's handle on the catalogue: once the apps are ready, its card types are known and it follows the network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ class CatalogConfig(AppConfig):
     label = "catalog"
 
     def ready(self) -> None:
-        """Register the catalogue's card types."""
+        """Register the catalogue's card types, and index whatever a synchronisation brings."""
         from jazari.catalog.cards import register
 
+        from jazari.catalog.operations import follow_network
+        from jazari.core.events import subscribe
+        from jazari.federation.exchange import NetworkSynced
+
         register()
+        subscribe(NetworkSynced, follow_network)

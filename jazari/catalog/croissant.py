@@ -33,6 +33,7 @@ _CONTEXT: dict[str, Any] = {
     "conformsTo": "dct:conformsTo",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -52,6 +53,7 @@ _CONTEXT: dict[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "separator": "cr:separator",
     "source": "cr:source",
     "subField": "cr:subField",
@@ -78,8 +80,8 @@ def _dataset(record: Record, card: DatasetCard, creator: str, base: str, languag
         "@context": {"@language": language} | _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": in_language(dict(card.title), language),
-        "description": in_language(dict(card.description), language),
+        "name": in_language(card.title, language),
+        "description": in_language(card.description, language),
         "license": _licence(card.licence),
         "url": f"{base}/catalogue/{ref.series}/{ref.version}",
         "identifier": record.ref,
@@ -88,7 +90,7 @@ def _dataset(record: Record, card: DatasetCard, creator: str, base: str, languag
         "version": f"{record.version}.0.0",
         "inLanguage": language,
         "isAccessibleForFree": False,
-        "usageInfo": in_language(dict(card.terms), language),
+        "usageInfo": in_language(card.terms, language),
         "variableMeasured": [_measured(variable, language) for variable in card.variables],
     }
     optional = {
@@ -109,7 +111,7 @@ def _licence(licence: Licence) -> str | dict[str, str]:
 
 
 def _coverage(coverage: Coverage, language: str) -> dict[str, Any]:
-    place = in_language(dict(coverage.place or {}), language)
+    place = in_language(coverage.place or {}, language)
     dates = f"{coverage.start or '..'}/{coverage.end or '..'}" if coverage.start or coverage.end else None
     return {"spatialCoverage": [*coverage.regions, *([place] if place else [])], "temporalCoverage": dates}
 
@@ -118,7 +120,7 @@ def _measured(variable: Variable, language: str) -> dict[str, Any]:
     facts = {
         "@type": "sc:PropertyValue",
         "name": variable.name,
-        "description": in_language(dict(variable.description or {}), language),
+        "description": in_language(variable.description or {}, language),
         "unitText": variable.unit,
         "minValue": variable.lower,
         "maxValue": variable.upper,
@@ -150,7 +152,7 @@ def _file(file: FileRef, base: str) -> dict[str, Any]:
 def _record_set(card: DatasetCard, file: FileRef, language: str) -> dict[str, Any]:
     fields = [_field("mock", MARK, "sc:Integer", "1 in every row: this is mock data.", file)]
     for variable in card.variables:
-        description = in_language(dict(variable.description or {}), language)
+        description = in_language(variable.description or {}, language)
         fields.append(_field("mock", variable.name, _DATA_TYPES[variable.kind], description, file))
     return {
         "@type": "cr:RecordSet",

@@ -89,9 +89,7 @@ def check_characters(value: Any, what: str) -> None:
         elif isinstance(item, str):
             bad = next((character for character in item if is_forbidden(character)), None)
             if bad is not None:
-                raise CardRefused(
-                    f"{what} holds the invisible or control character U+{ord(bad):04X}: remove it."
-                )
+                raise CardRefused(f"{what} holds the invisible or control character U+{ord(bad):04X}: remove it.")
 
 
 def card_bytes(card: dict[str, Any], what: str) -> bytes:

@@ -7,6 +7,8 @@ A later migration that makes SQLite rebuild the items' table (most alterations d
 with ``create_statements`` again.
 """
 
+# ruff: noqa: S608  the statements are our own, no text of others is put into them
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -70,14 +72,8 @@ def matching_ids(asked: Sequence[Sequence[str]], *, title_only: bool = False) ->
     column = "search_title" if title_only else "search_text"
     if connection.vendor == "postgresql":
         tests = ["(" + " | ".join(f"'{key}'" for key in keys) + ")" for keys in asked]
-        sql = (
-            f"SELECT id FROM {TABLE} WHERE {column}_keys @@ %s::tsquery "  # noqa: S608  our own names
-            f"ORDER BY id DESC LIMIT {MOST_CANDIDATES}"
-        )
+        sql = f"SELECT id FROM {TABLE} WHERE {column}_keys @@ %s::tsquery ORDER BY id DESC LIMIT {MOST_CANDIDATES}"
         return RawSQL(sql, [" & ".join(tests)])  # noqa: S611
     tests = ["(" + " OR ".join(f'"{key}"' for key in keys) + ")" for keys in asked]
-    sql = (
-        f"SELECT rowid FROM {SEARCH} WHERE {SEARCH} MATCH %s "  # noqa: S608
-        f"ORDER BY rowid DESC LIMIT {MOST_CANDIDATES}"
-    )
+    sql = f"SELECT rowid FROM {SEARCH} WHERE {SEARCH} MATCH %s ORDER BY rowid DESC LIMIT {MOST_CANDIDATES}"
     return RawSQL(sql, [f"{column} : ({' AND '.join(tests)})"])  # noqa: S611

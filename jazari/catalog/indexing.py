@@ -109,14 +109,11 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _index(records: list[Record]) -> IndexReport:
-    known = dict(
-        CatalogItem.objects.filter(ref__in=[record.ref for record in records]).values_list("ref", "digest")
-    )
+    known = dict(CatalogItem.objects.filter(ref__in=[record.ref for record in records]).values_list("ref", "digest"))
     for record in records:
         if known.get(record.ref, record.digest) != record.digest:
             raise IndexInconsistent(
-                f"{record.ref} is indexed with other content: build the index again with "
-                "`jazari catalog reindex`."
+                f"{record.ref} is indexed with other content: build the index again with `jazari catalog reindex`."
             )
     items = [_item(record) for record in records if record.ref not in known]
     CatalogItem.objects.bulk_create(items)
@@ -128,9 +125,9 @@ def _index(records: list[Record]) -> IndexReport:
 def _apply(record: Record) -> None:
     """What a record does to earlier ones: a new version replaces, a withdrawal withdraws."""
     if record.version > 1:
-        CatalogItem.objects.filter(
-            series=record.series, version__lt=record.version, is_latest=True
-        ).update(is_latest=False)
+        CatalogItem.objects.filter(series=record.series, version__lt=record.version, is_latest=True).update(
+            is_latest=False
+        )
     if record.type == "withdrawal" and not _problem(record):
         target = RecordRef.parse(record.card["withdraws"])
         if target.namespace == record.namespace and target.type not in FINAL:

@@ -56,16 +56,14 @@ _FOLD = str.maketrans(
         "ɛ": "e",
     }
 )
-_STOP_WORDS = frozenset(
-    # Left out of questions (unless there is nothing else), not out of the index.
-    """
+# Left out of questions (unless there is nothing else), not out of the index.
+_SMALL_WORDS = """
     a au aux avec ce ces dans de des du elle en est et il la le les leur ou par pour qui que sa se ses son sont
     sur un une
     an and are as at by for from in is it of on or the to with
     في من على الى عن مع هذا هذه التي الذي او ان و
     ⴷ ⵏ ⵖ ⴳ ⵙ ⵉ ⴰⴷ
-    """.split()
-)
+"""
 _stemmers = threading.local()
 
 
@@ -181,8 +179,8 @@ def query_keys(query: str) -> list[tuple[str, ...]]:
     At most ``MOST_QUERY_WORDS`` words of the first ``LONGEST_QUERY`` characters count.
     """
     asked = [found for word in words(query[:LONGEST_QUERY]) if (found := keys(word))]
-    telling = [found for found in asked if found[0] not in _FOLDED_STOP_WORDS]
+    telling = [found for found in asked if found[0] not in _FOLDED_SMALL_WORDS]
     return list(dict.fromkeys(telling or asked))[:MOST_QUERY_WORDS]
 
 
-_FOLDED_STOP_WORDS = frozenset(_folded(word) for word in _STOP_WORDS)
+_FOLDED_SMALL_WORDS = frozenset(_folded(word) for word in _SMALL_WORDS.split())

@@ -12,12 +12,41 @@ from jazari.catalog.errors import UnreadableCard
 from jazari.catalog.indexing import update_index
 from jazari.catalog.registry import CardContext, card_type, check_card, check_form
 from jazari.core import clock
+from jazari.core.audit import AuditEvent
+from jazari.core.events import emit
 from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
-from jazari.federation.exchange import NetworkSynced
+from jazari.federation import exchange
+from jazari.federation.exchange import NetworkSynced, open_reader
+from jazari.settings.home import Home
+from jazari.trust.errors import RecordMissing
 from jazari.trust.records import Draft, FileRef, Record, make_record
 
 _FIELDS = {"type", "name", "card", "files"}
+
+
+def publish_draft(home: Home, draft: Draft, passphrase_file: Path | None = None) -> Record:
+    """Check ``draft``, sign it and publish it in the node's own log; the record.
+
+    The network is read first, since the card may speak of records that came just now. The same draft again
+    gives the record that is there. Raises ``CatalogError`` or what trust and
+    federation raise; after a crash or a lost line it is safe to call again.
+    """
+    reader = open_reader(home)
+    exchange.sync(home, reader)
+
+    def find(ref: str) -> Record | None:
+        try:
+            return reader.record(ref)
+        except RecordMissing:
+            return None
+
+    series = RecordRef(home.namespace, draft.type, draft.name, 1).series
+    following = reader.logs.index.last_version(series) + 1
+    check_draft(draft, RecordRef(home.namespace, draft.type, draft.name, following), find)
+    (record,) = exchange.publish(home, [draft], passphrase_file)
+    emit(AuditEvent("catalog.published", home.namespace, record.ref, {"digest": record.digest}))
+    return record
 
 
 def follow_network(event: NetworkSynced) -> None:
@@ -50,15 +79,14 @@ def _files(value: Any, path: Path) -> dict[str, Path]:
     return {name: path.parent / item for name, item in value.items()}
 
 
-def check_draft(draft: Draft, namespace: str, find: Callable[[str], Record | None]) -> None:
-    """Check a draft as the Root will, so that what it would refuse is never signed.
+def check_draft(draft: Draft, ref: RecordRef, find: Callable[[str], Record | None]) -> None:
+    """Check a draft as the Root will when it becomes ``ref``, so that what it would refuse is never signed.
 
     ``find`` gives an accepted record by its reference. Reads the draft's files where its type has a check.
     """
     check_form(draft.type, draft.card)
     if card_type(draft.type).check is None:
         return
-    ref = RecordRef(namespace, draft.type, draft.name, 1)
     files = tuple(_file_ref(name, path) for name, path in draft.files.items())
     check_card(make_record(ref, draft, clock.now(), files), CardContext(find=find))
 

@@ -49,14 +49,12 @@ def search(
         return Page([], 0, more=False)
     ordered = _ranked(rows, asked) if asked else _newest(rows)
     start = max(offset, 0)
-    shown = ordered[: MOST_RANKED][start : start + max(1, min(limit, MOST_SHOWN))]
+    shown = ordered[:MOST_RANKED][start : start + max(1, min(limit, MOST_SHOWN))]
     found = CatalogItem.objects.in_bulk(shown)
     return Page([found[key] for key in shown], min(len(ordered), MOST_RANKED), len(ordered) > MOST_RANKED)
 
 
-def _filtered(
-    types: Sequence[str], namespace: str, all_versions: bool, withdrawn: bool
-) -> QuerySet[CatalogItem]:
+def _filtered(types: Sequence[str], namespace: str, all_versions: bool, withdrawn: bool) -> QuerySet[CatalogItem]:
     conditions = Q()
     if types:
         conditions &= Q(type__in=list(types))

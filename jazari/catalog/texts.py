@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -70,7 +71,7 @@ Text = Annotated[dict[Language, Paragraphs], AfterValidator(_some_language), Fie
 """``Title``: one line per language. ``Text``: paragraphs per language."""
 
 
-def in_language(texts: dict[str, str], language: str) -> str:
+def in_language(texts: Mapping[Any, str], language: str) -> str:
     """The text in ``language``, else in French, Arabic, English, else any; empty if there is none."""
     for choice in (language, "fr", "ar", "en"):
         if texts.get(choice):

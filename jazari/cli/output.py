@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 SILENT_SECONDS = 1.0
 """How long a command may say nothing."""
+WIDTH_ELSEWHERE = 160
+"""Columns of a table that is not printed to a terminal."""
 
 
 def _plain(value: object) -> object:
@@ -87,7 +89,9 @@ class Output:
         table = Table(*columns, title=title or None, title_justify="left")
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
-        Console(file=self.stdout, markup=False).print(table)
+        # A file or a pipe has no width: do not cut what somebody may want to copy.
+        width = None if self.stdout.isatty() else WIDTH_ELSEWHERE
+        Console(file=self.stdout, markup=False, width=width).print(table)
 
     @contextmanager
     def progress(self, description: str, total: float | None = None) -> Iterator[Progress]:

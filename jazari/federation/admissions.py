@@ -126,6 +126,13 @@ def mark_proposed(rows: Sequence[Enrolment]) -> None:
             events.emit(AuditEvent("federation.enrolment-proposed", "node", row.namespace, {"digest": row.digest}))
 
 
+def mark_admitted(directory: Directory) -> None:
+    """Note which proposed requests the board has signed, so that they no longer wait."""
+    for row in Enrolment.objects.filter(state=State.PROPOSED):
+        if is_signed(signed_enrolment(row), directory):
+            Enrolment.objects.filter(pk=row.pk).update(state=State.ADMITTED)
+
+
 def is_signed(signed: SignedEnrolment, directory: Directory) -> bool:
     """Whether the board's directory says what was asked (the engine's certificate apart)."""
     entry = directory.entries.get(signed.request.namespace)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from jazari.federation.errors import EngineMissing, NotConnected
 from jazari.settings.home import Home
-from jazari.trust.directory import Directory
-from jazari.trust.records import Record
 
-CardCheck = Callable[[Record], None]
-Find = Callable[[str], Record | None]
-CardChecker = Callable[[Find, Directory], CardCheck]
-"""Makes the check for one publication, from a way to find accepted records and from who is admitted."""
+if TYPE_CHECKING:  # every command connects the slices, and most need none of this
+    from jazari.trust.directory import Directory
+    from jazari.trust.records import Record
+
+    CardCheck = Callable[[Record], None]
+    Find = Callable[[str], Record | None]
+    CardChecker = Callable[[Find, Directory], CardCheck]
+    """Makes the check for one publication, from a way to find accepted records and from who is admitted."""
 
 
 class Engine(Protocol):

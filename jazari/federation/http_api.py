@@ -80,7 +80,7 @@ async def post_enrolment(request: HttpRequest) -> tuple[int, dict[str, Any]]:
 
 
 @api.get("enrolments/{digest}", response=EnrolmentState)
-async def get_enrolment(_request: HttpRequest, digest: str) -> dict[str, Any]:
+async def get_enrolment(request: HttpRequest, digest: str) -> dict[str, Any]:  # noqa: ARG001  ninja's form
     """How far a request has come."""
     return await run(QUICK, admissions.enrolment_state, current().directory(), digest)
 
@@ -94,6 +94,6 @@ async def get_notice(request: HttpRequest, after: int = 0) -> dict[str, Any]:
 
 
 @api.get("status", response=NetworkState)
-async def get_status(_request: HttpRequest) -> dict[str, Any]:
+async def get_status(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001  ninja's form
     """The network and its institutes, online or offline."""
     return await run(QUICK, current().status)

@@ -90,12 +90,12 @@ def request(
     as_json: JsonOption = False,
 ) -> None:
     """Ask to be admitted. Tell the Root the digest by telephone, so that it knows the request is yours."""
+    node = prepare(home)
     from jazari.core.files import write_atomic
     from jazari.federation import joining
     from jazari.settings.network import NetworkFile
 
     out = Output(as_json)
-    node = prepare(home)
     signed = joining.make_request(node, NetworkFile.read(network), passphrase_file)
     if to_file is not None:
         write_atomic(to_file, signed.to_bytes())
@@ -115,10 +115,10 @@ def join(
     as_json: JsonOption = False,
 ) -> None:
     """Check what the board signed against what was asked, and install it: the engine's kit, or changed keys."""
+    node = prepare(home)
     from jazari.federation import exchange, joining, rotation
 
     out = Output(as_json)
-    node = prepare(home)
     reader = exchange.open_reader(joining.require_institute(node))
     with out.progress("Reading the network's directory"):
         directory = _wait_for_board(node, reader, wait)
@@ -143,10 +143,11 @@ def _wait_for_board(node: Any, reader: Any, seconds: float) -> Any:
 @command(institute_app, "status", example="jazari institute status --home dakhla")
 def status(home: HomeOption, as_json: JsonOption = False) -> None:
     """Show this institute: member or not, how far it has read, what its worker does."""
+    node = prepare(home)
     from jazari.federation import standing
 
     out = Output(as_json)
-    facts = standing.institute_status(prepare(home))
+    facts = standing.institute_status(node)
 
     def show() -> None:
         out.say(f"{facts['namespace']} in {facts['network'] or 'no network'}: {facts['membership']}.")
@@ -166,11 +167,11 @@ def rotate_keys(
     as_json: JsonOption = False,
 ) -> None:
     """Make the next publishing key and ask the board for it (and a fresh engine certificate); then join again."""
+    node = prepare(home)
     from jazari.core.files import write_atomic
     from jazari.federation import joining, rotation
 
     out = Output(as_json)
-    node = prepare(home)
     passphrase = new_passphrase(passphrase_file, plain, "the next publishing key")
     with out.progress("Preparing the new key"):
         signed = rotation.prepare_rotation(node, passphrase, passphrase_file)
@@ -186,15 +187,15 @@ def rotate_keys(
 @command(app, "sync", example="jazari sync --home dakhla")
 def sync(home: HomeOption, as_json: JsonOption = False) -> None:
     """Read what is new in the network, verify it, and bring the catalogue up to date."""
+    node = prepare(home)
     from jazari.federation import exchange
 
     out = Output(as_json)
-    node = prepare(home)
     with out.progress("Reading the network"):
         report = exchange.sync(node)
-    facts = {
-        "changed": list(report.changed),
-        "new_records": report.new_records,
-        "bytes_downloaded": report.bytes_downloaded,
-    }
-    out.print_result(facts, f"{facts['new_records']} new records from {len(facts['changed'])} institutes.")
+    new = len(report.new_records)
+    facts = {"changed": report.changed, "new_records": new, "bytes_downloaded": report.bytes_downloaded}
+    problems = {namespace: str(error) for namespace, error in report.problems.items()}
+    for problem in problems.values():
+        out.warn(problem)
+    out.print_result({**facts, "problems": problems}, f"{new} new records from {len(report.changed)} institutes.")

@@ -47,7 +47,10 @@ def port_of(url: str, default: int = 443) -> int:
 
 
 def prepare(path: Path, *, migrate: bool = False) -> Home:
-    """The home at ``path`` with its database ready, so that what happens is audited."""
+    """The home at ``path`` with its database ready, so that what happens is audited.
+
+    Commands call it first and import what they need afterwards: models cannot be imported before.
+    """
     from jazari.settings.runtime import setup
 
     home = Home.open(path)

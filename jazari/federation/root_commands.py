@@ -81,17 +81,18 @@ def create(
 @command(root_app, "requests", example="jazari root requests --home root")
 def requests(home: HomeOption, as_json: JsonOption = False) -> None:
     """List the requests to join or to change keys that wait."""
+    node = prepare(home)
     from jazari.federation import admissions, root_node
 
     out = Output(as_json)
-    directory = root_node.repository(prepare(home)).committed().directory
+    directory = root_node.repository(node).committed().directory
     rows = admissions.enrolments(directory)
 
     def show() -> None:
         if not rows:
             out.say("No request waits.")
             return
-        columns = ["namespace", "kind", "state", "received", "region", "title", "digest (compare by telephone)"]
+        columns = ["namespace", "kind", "state", "received", "region", "title", "digest"]
         cells = [
             [row["namespace"], row["kind"], row["state"], row["received"], row["region"],
              next(iter(row["titles"].values())), row["digest"][7:23]]
@@ -105,12 +106,13 @@ def requests(home: HomeOption, as_json: JsonOption = False) -> None:
 @command(root_app, "receive", example="jazari root receive dakhla-request.json --home root")
 def receive(file: Path, home: HomeOption, as_json: JsonOption = False) -> None:
     """Take in a request that was brought as a file instead of over the network."""
+    node = prepare(home)
     from jazari.core.files import plain_os_errors
     from jazari.federation import admissions, root_node
     from jazari.federation.rules import LARGEST_ENROLMENT
 
     out = Output(as_json)
-    directory = root_node.repository(prepare(home)).committed().directory
+    directory = root_node.repository(node).committed().directory
     with plain_os_errors(file), file.open("rb") as stream:
         body = stream.read(LARGEST_ENROLMENT + 1)
     state = admissions.receive_enrolment(directory, body)
@@ -124,11 +126,12 @@ def admit(
     as_json: JsonOption = False,
 ) -> None:
     """Put requests before the board: one ceremony file for all of them. Compare the digests first."""
+    node = prepare(home)
     from jazari.federation import governing
 
     out = Output(as_json)
     with out.progress("Preparing the ceremony"):
-        path, admitted = governing.propose_requests(prepare(home), names)
+        path, admitted = governing.propose_requests(node, names)
     facts, sentence = ceremony_facts(path, {"namespaces": admitted})
     out.print_result(facts, sentence)
 
@@ -141,9 +144,9 @@ def refuse(
     as_json: JsonOption = False,
 ) -> None:
     """Refuse a request; the institute is told why when it asks."""
+    prepare(home)
     from jazari.federation import admissions
 
-    prepare(home)
     row = admissions.find(name)
     admissions.refuse(row, reason)
     Output(as_json).print_result(
@@ -159,12 +162,13 @@ def finish(
     as_json: JsonOption = False,
 ) -> None:
     """Install a ceremony that enough of the board has signed."""
-    from jazari.federation import founding
+    node = prepare(home)
+    from jazari.federation import admissions, founding
 
     out = Output(as_json)
-    node = prepare(home)
     with out.progress("Installing the ceremony"):
         directory = founding.finish(node, files, passphrase_file)
+        admissions.mark_admitted(directory)
     active = [entry.namespace for entry in directory.active()]
     facts = {"network": directory.network_name, "active": active, "network_file": node.network_file}
     out.print_result(
@@ -175,10 +179,11 @@ def finish(
 @command(root_app, "status", example="jazari root status --home root")
 def status(home: HomeOption, as_json: JsonOption = False) -> None:
     """Show the network: who is online, what waits, how long the signatures hold, which processes run."""
+    node = prepare(home)
     from jazari.federation import governing
 
     out = Output(as_json)
-    facts = governing.root_status(prepare(home))
+    facts = governing.root_status(node)
     out.print_result(facts, lambda: _show_status(out, facts))
 
 
@@ -203,10 +208,10 @@ def revoke(
     as_json: JsonOption = False,
 ) -> None:
     """Prepare the ceremony that ends an institute's rights; what it published up to then stays verifiable."""
+    node = prepare(home)
     from jazari.federation import founding, root_node
     from jazari.trust.ceremonies.proposals import propose_revocation
 
-    node = prepare(home)
     file = propose_revocation(root_node.repository(node), namespace, version)
     facts, sentence = ceremony_facts(founding.propose(node, file), {"namespace": namespace})
     Output(as_json).print_result(facts, sentence)
@@ -217,11 +222,11 @@ def rotate_board(
     home: HomeOption, board: BoardOption, threshold: ThresholdOption = 2, as_json: JsonOption = False
 ) -> None:
     """Prepare the ceremony for other board members or another threshold; the present board signs as well."""
+    node = prepare(home)
     from jazari.federation import founding, root_node
     from jazari.trust.ceremonies.proposals import propose_root_rotation
     from jazari.trust.keys import read_public_key
 
-    node = prepare(home)
     keys = [read_public_key(path) for path in board]
     file = propose_root_rotation(root_node.repository(node), keys, threshold)
     facts, sentence = ceremony_facts(founding.propose(node, file), {"members": len(keys), "threshold": threshold})
@@ -236,9 +241,9 @@ def rotate_keys(
     as_json: JsonOption = False,
 ) -> None:
     """Make new online keys and the ceremony that puts them in force."""
+    node = prepare(home)
     from jazari.federation import governing
 
-    node = prepare(home)
     passphrase = new_passphrase(passphrase_file, plain, "the Root's new online keys")
     facts, sentence = ceremony_facts(governing.propose_online_keys(node, passphrase), {})
     Output(as_json).print_result(facts, sentence)
@@ -247,10 +252,10 @@ def rotate_keys(
 @command(root_app, "renew", example="jazari root renew --home root")
 def renew(home: HomeOption, as_json: JsonOption = False) -> None:
     """Prepare the ceremony that renews the board's signatures before they expire."""
+    node = prepare(home)
     from jazari.federation import founding, root_node
     from jazari.trust.ceremonies.proposals import propose_renewal
 
-    node = prepare(home)
     file = propose_renewal(root_node.repository(node))
     facts, sentence = ceremony_facts(founding.propose(node, file), {})
     Output(as_json).print_result(facts, sentence)

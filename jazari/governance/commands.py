@@ -94,6 +94,7 @@ def _checkpoints(home: Home) -> tuple[list[CheckpointCard], bool]:
 @command(audit_app, "list", example="jazari audit list --kind studies --limit 20")
 def list_entries(
     home: HomeOption,
+    *,
     kind: Annotated[str, typer.Option(help="A kind (studies.approved) or a slice (studies).")] = "",
     actor: Annotated[str, typer.Option(help="Who did it, exactly.")] = "",
     subject: Annotated[str, typer.Option(help="Part of what it was done to.")] = "",

@@ -15,7 +15,8 @@ from jazari.governance.errors import BadAuditFile
 from jazari.governance.rules import Entry
 
 _LONGEST_LINE = 1_000_000
-_FIELDS = {item.name: (str, type(None)) if item.name == "event_id" else (str,) for item in fields(Entry)}
+_FIELDS: dict[str, tuple[type, ...]] = {item.name: (str,) for item in fields(Entry)}
+_FIELDS["event_id"] = (str, type(None))
 _FIELDS["seq"] = (int,)
 
 

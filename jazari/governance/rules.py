@@ -158,13 +158,13 @@ def _plain(value: Any, depth: int) -> Any:
         return {_text(key): _plain(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, depth - 1) for item in value]
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int) and abs(value) < 2**53:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    return _text(value)
+    return value if _is_json_number(value) or value is None or isinstance(value, bool) else _text(value)
+
+
+def _is_json_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and abs(value) < 2**53
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from jazari.core.errors import JazariError
 from jazari.core.files import plain_os_errors, write_atomic, write_private
 from jazari.settings.home import Home
+from jazari.settings.process_state import engine_restart
 from jazari.studies.flare import kit, pins, pki
 from jazari.studies.flare.errors import BadEngineCertificate
 from jazari.trust.directory import Directory
@@ -58,6 +59,7 @@ class FlareHooks:
             else:
                 site = kit.SiteKit(authority, certificate, key, home.namespace, *place)
                 kit.write_site_kit(home.engine, site)
+            engine_restart(home).touch()
         self.refresh(home, directory)
 
     def refresh(self, home: Home, directory: Directory) -> None:

@@ -3,7 +3,8 @@
 NodeError
 ├── HomeInUse      nodes.home-in-use     another node serves from the same home
 ├── PortTaken      nodes.port-taken      something else listens where this node should
-└── NotReady       nodes.not-ready       the node lacks something that serving needs
+├── NotReady       nodes.not-ready       the node lacks something that serving needs
+└── DemoFailed     nodes.demo-failed     a step of the demo did not do what it should
 """
 
 from __future__ import annotations
@@ -28,3 +29,9 @@ class PortTaken(NodeError):
 class NotReady(NodeError):
     code = "nodes.not-ready"
     exit_code = ExitCode.USAGE
+
+
+class DemoFailed(NodeError):
+    """A step of the demo did not do what it should."""
+
+    code = "nodes.demo-failed"

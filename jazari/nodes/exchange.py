@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from django.core.asgi import get_asgi_application
 
@@ -21,7 +22,8 @@ def create_exchange(home: Home, stopping: asyncio.Event) -> Application:
     wiring.connect()
     root = service.install(service.RootService(home, stopping))
     uploads = Uploads(root)
-    rest = SmallBodies(get_asgi_application(), LARGEST_ENROLMENT, SLOWEST_SECONDS)
+    django = cast(Application, get_asgi_application())
+    rest = SmallBodies(django, LARGEST_ENROLMENT, SLOWEST_SECONDS)
 
     async def exchange(scope: Scope, receive: Receive, send: Send) -> None:
         await (uploads if scope["path"] == "/exchange/publications" else rest)(scope, receive, send)

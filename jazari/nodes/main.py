@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "study": ("jazari.studies.commands", "study_app", "Propose, approve, run and read studies."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),
-    "demo": ("jazari.nodes.commands", "app", "A whole network on this machine."),
+    "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),
 }
 
 
@@ -42,12 +42,12 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command called ``cmd_name``, imported now; None if there is none."""
+        del ctx
         if cmd_name not in COMMANDS:
             return None
-        if ctx.info_name != "--help" and not _only_help(ctx):
-            from jazari.nodes import wiring
+        from jazari.nodes import wiring
 
-            wiring.connect()
+        wiring.connect()
         return load(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -55,10 +55,6 @@ class Commands(TyperGroup):
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
-
-
-def _only_help(ctx: Any) -> bool:
-    return bool(ctx.resilient_parsing)
 
 
 def load(name: str) -> Any:

@@ -102,6 +102,12 @@ class ManagedProcess:
             return f"{self.spec.name} gave no sign of life for {self.spec.hang_seconds:.0f} s and was killed."
         return ""
 
+    def restart(self) -> None:
+        """End the process, if it runs, and start it at the next look, without back-off."""
+        if self._child is not None:
+            self.kill()
+        self._child, self._failures, self._due = None, 0, 0.0
+
     def stop(self) -> None:
         """Ask the process and all that it started to end."""
         self._signal(signal.SIGTERM)

@@ -21,7 +21,7 @@ from jazari.core.files import plain_os_errors, write_atomic
 from jazari.nodes.errors import HomeInUse, PortTaken
 from jazari.nodes.processes import ManagedProcess, ProcessSpec
 from jazari.settings.home import Home
-from jazari.settings.process_state import birth, state_file
+from jazari.settings.process_state import birth, engine_restart, state_file
 
 TICK_SECONDS = 0.1
 STOP_SECONDS = 15.0
@@ -85,6 +85,7 @@ class Supervisor:
             self._stop_all()
 
     def _tend(self) -> None:
+        self._restart_engine_if_asked()
         for process in self.processes:
             news = process.tend()
             if news:
@@ -93,6 +94,14 @@ class Supervisor:
         if not self._was_ready and all(process.ready for process in self.processes):
             self._was_ready = True
             self._say(f"{self.home.namespace} is ready at https://{self.home.config.host}:{self.home.config.port}.")
+
+    def _restart_engine_if_asked(self) -> None:
+        request = engine_restart(self.home)
+        if request.exists():
+            request.unlink(missing_ok=True)
+            for process in self.processes:
+                if process.spec.name == "engine":
+                    process.restart()
 
     def _publish_state(self) -> None:
         state = {process.spec.name: process.state() for process in self.processes}
@@ -181,12 +190,15 @@ def supervise(home: Home, parts: Sequence[str], say: Callable[[str], None]) -> N
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``python -m jazari.nodes.supervision HOME PART...``"""
-    home = Home.open(arguments[0])
+    """``python -m jazari.nodes.supervision HOME [--json] [PART...]``"""
+    as_json = "--json" in arguments
+    home, *parts = (word for word in arguments if word != "--json")
+    news = sys.stderr if as_json else sys.stdout
     try:
-        supervise(home, arguments[1:] or PARTS, lambda text: print(text, flush=True))
+        supervise(Home.open(home), parts or PARTS, lambda text: print(text, file=news, flush=True))
     except JazariError as error:
-        print(str(error), file=sys.stderr, flush=True)
+        document = {"error": {"code": error.code, "message": str(error)}}
+        print(json.dumps(document) if as_json else str(error), file=sys.stdout if as_json else sys.stderr)
         return int(error.exit_code)
     return 0
 

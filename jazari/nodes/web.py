@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import uvicorn
@@ -53,14 +54,14 @@ def create_application(home: Home, exchange: Application | None) -> Dispatch:
     return Dispatch(Starlette(routes=routes, lifespan=_lifespan(home)), exchange)
 
 
-def _health(home: Home):  # type: ignore[no-untyped-def]  Starlette takes any callable
+def _health(home: Home) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def health(_request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "role": home.config.role, "namespace": home.namespace})
 
     return health
 
 
-def _lifespan(home: Home):  # type: ignore[no-untyped-def]
+def _lifespan(home: Home) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_application: Starlette) -> AsyncIterator[None]:
         task = asyncio.create_task(_show_life(home.run / "web.alive"))

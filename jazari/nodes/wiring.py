@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jazari.federation import hooks
-from jazari.nodes.duties import Duty
 from jazari.settings.home import Home
-from jazari.trust.directory import Directory
+
+if TYPE_CHECKING:
+    from jazari.nodes.duties import Duty
+    from jazari.trust.directory import Directory
 
 
 def connect() -> None:
     """Give lower slices what they need from higher ones. Harmless to repeat."""
     hooks.set_card_checker(_card_checker)
-    hooks.set_engine(_LazyEngine())  # type: ignore[arg-type]
+    hooks.set_engine(_LazyEngine())
 
 
 def register_cards() -> None:

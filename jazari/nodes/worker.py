@@ -58,7 +58,7 @@ class DutyThread(threading.Thread):
         self.failures, self.problem = 0, ""
         self.runs += 1
         if changed:
-            self._worker.wake_all(self)
+            self._worker.wake_after(self.duty.name)
         return self.duty.every_seconds
 
     def _report(self, error: Exception) -> None:
@@ -79,10 +79,10 @@ class Worker:
         self.stopping = threading.Event()
         self.threads = [DutyThread(duty, home, self) for duty in duties]
 
-    def wake_all(self, source: threading.Thread) -> None:
-        """Something changed: let every duty that cares look now instead of at its next time."""
+    def wake_after(self, name: str) -> None:
+        """The duty ``name`` changed something: let those that follow it look now, not at their next time."""
         for thread in self.threads:
-            if thread.duty.on_change and thread is not source:
+            if name in thread.duty.after:
                 thread.wake.set()
 
     def stop(self, *_signal: object) -> None:

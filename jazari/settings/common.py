@@ -7,8 +7,8 @@ INSTALLED_APPS = [
     "jazari.governance",
     "jazari.catalog",
     "jazari.studies",
-    "ninja",  # its own static files, or the documentation page would load from elsewhere
 ]
+"""Without ``ninja``: it would only bring a documentation page, which we do not serve, into every process."""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -14,6 +14,11 @@ def state_file(home: Home) -> Path:
     return home.run / "processes.json"
 
 
+def engine_restart(home: Home) -> Path:
+    """The file whose appearance asks the supervisor to start the engine again, e.g. with a new certificate."""
+    return home.run / "restart-engine"
+
+
 def birth(pid: int) -> str:
     """When process ``pid`` started, in kernel ticks; "" if there is none. With the pid it names a process."""
     try:

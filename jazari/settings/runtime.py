@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from jazari.core.files import locked
 from jazari.settings.errors import BadSetting
@@ -28,12 +29,26 @@ def setup(home: Home, *, migrate: bool = False) -> None:
     configured: Home | None = getattr(settings, "HOME", None)
     if configured is not None and configured.path != home.path:
         raise BadSetting(f"This process serves {configured.path}: use another process for {home.path}.")
-    if migrate:
+    if migrate and not _is_current():
         from django.core.management import call_command
 
         # The web process and the worker start together: one migrates, the other finds nothing left to do.
         with locked(home.run / "migrate.lock", "Another process of this node", MIGRATION_SECONDS):
             call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+
+
+def _is_current() -> bool:
+    """Whether every migration that is installed was applied: one query, where `migrate` takes many."""
+    from django.apps import apps
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    installed = {
+        (config.label, file.stem)
+        for config in apps.get_app_configs()
+        for file in (Path(config.path) / "migrations").glob("[0-9]*.py")
+    }
+    return installed <= MigrationRecorder(connection).applied_migrations().keys()
 
 
 def is_ready() -> bool:

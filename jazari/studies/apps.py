@@ -1,4 +1,4 @@
-"""The Django app of studies."""
+"""Django's handle on studies: its card types are known once the apps are ready."""
 
 from __future__ import annotations
 
@@ -10,4 +10,9 @@ class StudiesConfig(AppConfig):
 
     name = "jazari.studies"
     label = "studies"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the card types of studies."""
+        from jazari.studies.card_types import register
+
+        register()

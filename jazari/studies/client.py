@@ -7,7 +7,7 @@
     client = jazari.Client("rabat-home")
     client.find("sol", kind="dataset")
     study = client.propose(name="soil-gaps", title="...", purpose="...", recipe="statistics",
-                           datasets=[...], parameters={"variables": ["soil_ph"], "group_by": ["crop"]})
+                           datasets=[...], parameters={"variables": ["soil_ph"], "by": ["crop"]})
     ...                                     # the stewards of each institute decide
     result = client.wait(client.run(study))
     result.frame()
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jazari.core import clock
+from jazari.federation.options import prepare
 from jazari.settings.errors import HomeMissing
 
 if TYPE_CHECKING:
@@ -69,9 +70,10 @@ class Client:
         path = home or os.environ.get("JAZARI_HOME")
         if not path:
             raise HomeMissing("No home is named: give Client(home) or set JAZARI_HOME.")
-        from jazari.studies import here
+        prepare(Path(path))
+        from jazari.studies.here import open_here
 
-        self._node: Node = here.open_here(Path(path), passphrase_file)
+        self._node: Node = open_here(Path(path), passphrase_file)
 
     def sync(self) -> None:
         """Bring the verified records up to date with the network."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,9 +13,21 @@ from jazari.cli.app import HomeOption, JsonOption, command, make_app
 from jazari.cli.output import Output
 from jazari.cli.passphrases import PassphraseFileOption, passphrase_reader
 from jazari.core import clock
+from jazari.federation.options import prepare
+
+if TYPE_CHECKING:
+    from jazari.studies.here import Node
 
 dataset_app = make_app("Data sets of this institute: register a file, publish its card. No row leaves.")
 study_app = make_app("Studies: propose, look at, check on site, approve or refuse, have run, read results.")
+
+
+def _open(home: Path, passphrase_file: Path | None = None) -> Node:
+    prepare(home)  # before anything is imported that holds tables
+    from jazari.studies.here import open_here
+
+    return open_here(home, passphrase_file)
+
 
 Study = Annotated[str, typer.Argument(help="The study's record: namespace/study/name@version.")]
 StewardFile = Annotated[
@@ -38,10 +50,10 @@ def register(
     as_json: JsonOption = False,
 ) -> None:
     """Read and check a whole data file and keep it under a name; nothing is published yet."""
-    from jazari.studies import datasets, here
+    prepare(home)
+    from jazari.studies import datasets
 
     out = Output(as_json)
-    here.prepare(home)
     with out.progress(f"Reading {data.name}"):
         row = datasets.register(name, data, schema, datasets.read_about(about))
     card = row.card
@@ -57,22 +69,22 @@ def publish(
     name: str, home: HomeOption, passphrase_file: PassphraseFileOption = None, as_json: JsonOption = False
 ) -> None:
     """Publish the card of a registered data set: its columns, counts, quality, licence and terms. No row leaves."""
-    from jazari.studies import datasets, here
+    node = _open(home, passphrase_file)
+    from jazari.studies import datasets
 
     out = Output(as_json)
     with out.progress(f"Publishing the card of {name}"):
-        record = datasets.publish(here.open_here(home, passphrase_file), name)
+        record = datasets.publish(node, name)
     out.print_result({"record": record.ref, "digest": record.digest}, f"Published as {record.ref}.")
 
 
 @command(dataset_app, "list", example="jazari dataset list")
 def list_data_sets(home: HomeOption, as_json: JsonOption = False) -> None:
     """List the data sets that are registered here."""
-    from jazari.studies import here
+    prepare(home)
     from jazari.studies.models import DataSet
 
     out = Output(as_json)
-    here.prepare(home)
     fields = ("name", "version", "record", "path", "sha256")
     rows = list(DataSet.objects.values(*fields))
     out.table("Data sets of this institute", fields[:4], [[row[f] for f in fields[:4]] for row in rows])
@@ -87,12 +99,12 @@ def propose(
     as_json: JsonOption = False,
 ) -> None:
     """Publish a study: the exact text, with its output contract, that the named institutes approve or refuse."""
-    from jazari.studies import here, operations
+    node = _open(home, passphrase_file)
+    from jazari.studies import operations
     from jazari.studies.overview import study_of
     from jazari.studies.proposals import read_proposal
 
     out = Output(as_json)
-    node = here.open_here(home, passphrase_file)
     with out.progress("Publishing the study"):
         record = operations.propose(node, read_proposal(proposal))
     study = study_of(node.records, record.ref)
@@ -106,10 +118,11 @@ def propose(
 @command(study_app, "list", example="jazari study list")
 def list_studies(home: HomeOption, as_json: JsonOption = False) -> None:
     """List the studies of the network that this node has verified."""
-    from jazari.studies import here, queries
+    node = _open(home)
+    from jazari.studies import queries
 
     out = Output(as_json)
-    rows = queries.studies(here.open_here(home).records, clock.now())
+    rows = queries.studies(node.records, clock.now())
     columns = ("study", "title", "status", "approved", "refused", "unanswered")
     out.table("Studies", columns, [[_cell(row[c]) for c in columns] for row in rows])
     out.print_result({"studies": rows}, "" if rows else "None yet.")
@@ -122,10 +135,11 @@ def _cell(value: object) -> str:
 @command(study_app, "show", example="jazari study show rabat/study/soil-gaps@1")
 def show(study: Study, home: HomeOption, as_json: JsonOption = False) -> None:
     """Show a study: its text, who decided what, its runs and results."""
-    from jazari.studies import here, queries
+    node = _open(home)
+    from jazari.studies import queries
 
     out = Output(as_json)
-    facts = queries.study_facts(here.open_here(home).records, study, clock.now())
+    facts = queries.study_facts(node.records, study, clock.now())
     out.print_result(facts, lambda: _show(out, facts))
 
 
@@ -143,10 +157,10 @@ def _show(out: Output, facts: dict[str, Any]) -> None:
 @command(study_app, "check", example="jazari study check rabat/study/soil-gaps@1")
 def check(study: Study, home: HomeOption, as_json: JsonOption = False) -> None:
     """Try a study on this institute's data without sending anything: what would leave, and what would refuse."""
-    from jazari.studies import here, on_site
+    node = _open(home)
+    from jazari.studies import on_site
 
     out = Output(as_json)
-    node = here.open_here(home)
     with out.progress("Computing this institute's first round, here only"):
         report = on_site.check(node, study)
     out.print_result(report, lambda: _show_check(out, report))
@@ -190,7 +204,9 @@ def refuse(
 
 
 @command(
-    study_app, "withdraw-approval", example='jazari study withdraw-approval rabat/study/soil@1 --reason "Consent ended."'
+    study_app,
+    "withdraw-approval",
+    example='jazari study withdraw-approval rabat/study/soil@1 --reason "Consent ended."',
 )
 def withdraw_approval(
     study: Study,
@@ -207,15 +223,15 @@ def withdraw_approval(
 def _decide(
     choice: str, study: str, home: Path, key: Path | None, reason: str, passphrase_file: Path | None, out: Output
 ) -> None:
+    node = _open(home, passphrase_file)
     from jazari.settings.home import Home
-    from jazari.studies import here, operations
+    from jazari.studies import on_site, operations
     from jazari.studies.decisions import Choice
     from jazari.trust.keys import load_signer
 
-    node = here.open_here(home, passphrase_file)
     path = key or Home.open(home).steward_key
     steward = load_signer(path, passphrase_reader(passphrase_file, "the steward's key"))
-    for sentence in here.warnings_before(node, study) if choice == "approve" else ():
+    for sentence in on_site.own_disclosures(node, study) if choice == "approve" else ():
         out.warn(f"Note: {sentence}")
     with out.progress("Publishing the decision"):
         record = operations.decide(node, study, Choice(choice), reason, steward)
@@ -232,10 +248,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Record that the study runs now on the institutes that approve; the node's worker and the Root do the rest."""
-    from jazari.studies import here, operations
+    node = _open(home, passphrase_file)
+    from jazari.studies import operations
 
     out = Output(as_json)
-    node = here.open_here(home, passphrase_file)
     record = operations.start_run(node, study)
     facts = {"run": record.ref, "participants": sorted(record.card["participants"])}
     if wait:
@@ -251,10 +267,8 @@ def watch(
     as_json: JsonOption = False,
 ) -> None:
     """Follow a run of this institute's studies until it ends."""
-    from jazari.studies import here
-
     out = Output(as_json)
-    here.prepare(home)
+    prepare(home)
     facts = _wait(out, run_record, timeout)
     out.print_result(facts, facts["sentence"])
 
@@ -284,10 +298,11 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """Withdraw a run (it ends) or a study (it may not run again) of this institute."""
-    from jazari.studies import here, operations
+    node = _open(home, passphrase_file)
+    from jazari.studies import operations
 
     out = Output(as_json)
-    published = operations.withdraw(here.open_here(home, passphrase_file), record, reason)
+    published = operations.withdraw(node, record, reason)
     out.print_result({"withdrawal": published.ref, "withdrawn": record}, f"Withdrawn by {published.ref}.")
 
 
@@ -299,10 +314,11 @@ def result(
     as_json: JsonOption = False,
 ) -> None:
     """Read a published result: its values, and where it comes from."""
-    from jazari.studies import here, queries
+    node = _open(home)
+    from jazari.studies import queries
 
     out = Output(as_json)
-    facts = queries.result_facts(here.open_here(home), reference)
+    facts = queries.result_facts(node, reference)
     if out_file is not None:
         out_file.write_text(json.dumps(facts["values"], ensure_ascii=False, indent=1), encoding="utf-8")
     out.print_result(facts, lambda: _show_result(out, facts))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from jazari.catalog.models import CatalogItem
 from jazari.federation import exchange
-from jazari.settings import runtime
 from jazari.settings.home import Home
 from jazari.studies.operations import Here
 from jazari.trust.directory import Directory
@@ -63,19 +62,12 @@ class Node(Here):
         return self.reader.file(record, name)
 
 
-def prepare(path: Path) -> Home:
-    """The home at ``path`` with its database ready in this process."""
-    home = Home.open(path)
-    runtime.setup(home, migrate=True)
-    return home
-
-
 def open_here(path: Path, passphrase_file: Path | None = None, signer: Signer | None = None) -> Node:
-    """The node at ``path``. The publishing key is opened only when something is published.
+    """The node at ``path``, whose database is ready. The publishing key is opened only to publish.
 
     Raises ``HomeMissing`` or ``NotAdmitted``.
     """
-    home = prepare(path)
+    home = Home.open(path)
     reader = exchange.open_reader(home)
 
     def publish(drafts: Sequence[Draft]) -> Sequence[Record]:

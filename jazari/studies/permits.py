@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -35,7 +35,10 @@ MAX_PERMIT_BYTES = 4 * 2**20
 
 
 class Permit(BaseModel):
-    """That this institute lets one run of one agreement use one of its data sets until ``not_after``."""
+    """That this institute lets one run of one agreement use one of its data sets until ``not_after``.
+
+    ``data_sha256`` is that of the file which was registered as the version that the study names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,6 +50,7 @@ class Permit(BaseModel):
     namespace: str
     dataset: str
     data_path: str
+    data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     data_schema: dict[str, Any]
     approval: ApprovalCard
     not_after: Moment

@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -31,8 +30,8 @@ from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.studies.agreement import DEFAULT_FLOOR, StudyText, parse_study, recipe_digest, study_dict
 from jazari.studies.data.schema import Schema, agree_variables, first_problem
-from jazari.studies.errors import BadParameters, BadStudy
-from jazari.studies.recipes.registry import find_recipe, plan_of
+from jazari.studies.errors import BadStudy
+from jazari.studies.recipes.registry import find_recipe
 
 LARGEST = 2**20
 
@@ -93,7 +92,8 @@ def write_study(proposal: Proposal, proposer: str, schemas: Mapping[str, Schema]
 
     Raises ``BadStudy``, ``BadParameters``, ``UnknownRecipe``, ``ColumnMissing`` or ``IncompatibleData``.
     """
-    variables = agree_variables(schemas, _needed(proposal))
+    recipe = find_recipe(proposal.recipe)
+    variables = agree_variables(schemas, recipe.variables(recipe.parse(proposal.parameters)))
     text = {
         "title": proposal.title,
         "purpose": proposal.purpose,
@@ -114,20 +114,12 @@ def write_study(proposal: Proposal, proposer: str, schemas: Mapping[str, Schema]
     return with_contract(text)
 
 
-def _needed(proposal: Proposal) -> tuple[str, ...]:
-    recipe = find_recipe(proposal.recipe)
-    try:
-        return recipe.needed(recipe.Parameters.model_validate_json(json.dumps(proposal.parameters)))
-    except (ValidationError, ValueError, TypeError) as error:
-        problem = first_problem(error)
-        raise BadParameters(f"The parameters of {proposal.recipe!r} are not valid: {problem}; correct them.") from error
-
-
 def with_contract(text: dict[str, Any]) -> StudyText:
     """The study of ``text`` with the output contracts that its recipe writes for its parameters."""
     draft = _valid(text)
-    recipe, plan = plan_of(draft, len(draft.institutes))
-    contract = [phase.model_dump(mode="json") for phase in recipe.phases(plan)]
+    recipe = find_recipe(draft.recipe)
+    phases = recipe.contracts(recipe.parse(draft.parameters), draft.named_variables())
+    contract = [phase.model_dump(mode="json") for phase in phases]
     return parse_study(study_dict(_valid(study_dict(draft) | {"contract": contract})))
 
 

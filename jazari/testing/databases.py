@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +60,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, django_db_blocker
 
 
 @pytest.fixture
-def sqlite_database(
-    _sqlite_template: Path, tmp_path: Path, django_db_blocker: Any
-) -> Iterator[DatabaseForTest]:
+def sqlite_database(_sqlite_template: Path, tmp_path: Path, django_db_blocker: Any) -> Iterator[DatabaseForTest]:
     """A fresh SQLite file."""
     path = tmp_path / "test-db.sqlite3"
     shutil.copyfile(_sqlite_template, path)
@@ -127,7 +125,7 @@ def _flush_may_empty_the_audit_trail() -> Iterator[None]:
 
     flush = BaseDatabaseOperations.execute_sql_flush
 
-    def without_triggers(self: Any, statements: list[str]) -> None:
+    def without_triggers(self: Any, statements: Iterable[str]) -> None:
         from jazari.governance.triggers import TABLE, create_statements, drop_statements
 
         wrapper = self.connection
@@ -140,6 +138,6 @@ def _flush_may_empty_the_audit_trail() -> Iterator[None]:
             for statement in create_statements(wrapper.vendor) if guarded else ():
                 cursor.execute(statement)
 
-    BaseDatabaseOperations.execute_sql_flush = without_triggers  # type: ignore[method-assign]
+    BaseDatabaseOperations.execute_sql_flush = without_triggers  # type: ignore[assignment,method-assign]
     yield
     BaseDatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign]

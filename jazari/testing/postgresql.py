@@ -48,9 +48,7 @@ class Server:
         """Run one statement as superuser, outside a transaction (for CREATE and DROP DATABASE)."""
         import psycopg
 
-        with psycopg.connect(
-            host=str(self.socket), user=_ACCOUNT, dbname="postgres", autocommit=True
-        ) as connection:
+        with psycopg.connect(host=str(self.socket), user=_ACCOUNT, dbname="postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
@@ -63,10 +61,10 @@ def running_server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="jazari-pg-"))
     try:
         _give_to_server(folder)
-        _run([programs / "initdb", "-D", folder / "data", "-U", _ACCOUNT, "-A", "trust", "-E", "UTF8",
-              "--locale=C", "--no-sync"], folder)  # fmt: skip
+        initdb: list[str | Path] = [programs / "initdb", "-D", folder / "data", "-U", _ACCOUNT]
+        _run([*initdb, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], folder)
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-        control = [programs / "pg_ctl", "-D", folder / "data", "-w"]
+        control: list[str | Path] = [programs / "pg_ctl", "-D", folder / "data", "-w"]
         _run([*control, "-l", folder / "log", "-o", f"{options} -k {folder}", "start"], folder)
         try:
             yield Server(folder)

@@ -153,9 +153,7 @@ class DatasetCard(Card):
             raise ValueError("there are more subjects than rows")
         for item in self.quality:
             if item.missing is not None and not may_tell(item.missing, self.rows, self.floor):
-                raise ValueError(
-                    f"the share missing of {item.variable} reveals a count below {self.floor}: write null"
-                )
+                raise ValueError(f"the share missing of {item.variable} reveals a count below {self.floor}: write null")
         return self
 
     @model_validator(mode="after")
@@ -174,15 +172,13 @@ def may_tell(share: float, rows: int | None, floor: int) -> bool:
         return False
     if share in (0.0, 1.0):
         return True
-    half = 0.5 * 10**-DECIMALS
+    half = 0.5 / 10.0**DECIMALS
     # The rounded share could stand for any count in this range; the smallest of each side must reach the floor.
     fewest, most = math.ceil((share - half) * rows), math.floor((share + half) * rows)
-    return fewest >= floor and rows - most >= floor
+    return bool(fewest >= floor and rows - most >= floor)
 
 
-def missing_share(
-    missing: int, rows: int, floor: int, *, subjects: tuple[int, int] | None = None
-) -> float | None:
+def missing_share(missing: int, rows: int, floor: int, *, subjects: tuple[int, int] | None = None) -> float | None:
     """The share to put on a card for ``missing`` of ``rows``, or None where it may not be told.
 
     ``subjects``, where one subject has several rows: how many subjects have a missing value, and how many a

@@ -7,12 +7,12 @@ from django.db import migrations, models
 from jazari.catalog.engines import create_statements, drop_statements
 
 
-def _create(apps, schema_editor):
+def _create(_apps, schema_editor):
     for statement in create_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 
-def _drop(apps, schema_editor):
+def _drop(_apps, schema_editor):
     for statement in drop_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 

@@ -39,9 +39,7 @@ def institute_card(title: dict[str, str], description: str = "") -> dict[str, An
     return {"title": title} | ({"description": {"fr": description}} if description else {})
 
 
-def record(
-    ref: str, card: dict[str, Any], *, day: int = 0, files: tuple[FileRef, ...] = ()
-) -> Record:
+def record(ref: str, card: dict[str, Any], *, day: int = 0, files: tuple[FileRef, ...] = ()) -> Record:
     """The record ``ref`` with ``card``, published ``day`` days after the start."""
     parsed = RecordRef.parse(ref)
     return make_record(parsed, Draft(parsed.type, parsed.name, card), START + timedelta(days=day), files)

@@ -168,11 +168,9 @@ class TestText:
     def test_ordinary_titles_pass(self, title: str) -> None:
         check_form("institute", institute_card({"ar": title}))
 
-    def test_hostile_characters_are_refused_in_every_type_and_place(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_hostile_characters_are_refused_in_every_type_and_place(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Loose(cards.InstituteCard):
-            extra: dict[str, str] = {}
+            extra: dict[str, str]
 
         monkeypatch.setitem(registry._types, "loose-test", CardType("loose-test", Loose))
         card = institute_card({"fr": "x"}) | {"extra": {"key\x1b": "v"}}
@@ -187,7 +185,7 @@ class TestText:
         sentence = refused("institute", {"title": {"fr": "x"}, "<b>\u00e9vil</b>" * 9: 1}, "not valid")
         assert "<" not in sentence
 
-    @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://x y", "ftp://x", "https://a\"b", "//x"])
+    @pytest.mark.parametrize("url", ["javascript:alert(1)", "https://x y", "ftp://x", 'https://a"b', "//x"])
     def test_addresses_are_of_the_web(self, url: str) -> None:
         refused("institute", institute_card({"fr": "x"}) | {"website": url}, "web address")
 
@@ -324,7 +322,10 @@ class TestMockRows:
 
     def test_the_same_card_gives_the_same_bytes_everywhere(self) -> None:
         # A fixed digest: another version of Python or of this code must not make published files unverifiable.
-        assert hashlib.sha256(self.made()).hexdigest() == "bfd17ce9298ebf6a6a33e7b1ebf6a57a5362e55a4a008e6472c8922a4d83ade3"
+        assert (
+            hashlib.sha256(self.made()).hexdigest()
+            == "bfd17ce9298ebf6a6a33e7b1ebf6a57a5362e55a4a008e6472c8922a4d83ade3"
+        )
         assert self.made(mock={"file": "mock.csv", "rows": 40, "seed": 8}) != self.made()
 
     def test_a_file_that_anybody_can_make_again_is_accepted(self) -> None:

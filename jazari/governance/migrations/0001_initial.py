@@ -7,12 +7,12 @@ from django.db import migrations, models
 from jazari.governance.triggers import create_statements, drop_statements
 
 
-def _create_triggers(apps, schema_editor):
+def _create_triggers(_apps, schema_editor):
     for statement in create_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 
-def _drop_triggers(apps, schema_editor):
+def _drop_triggers(_apps, schema_editor):
     for statement in drop_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 

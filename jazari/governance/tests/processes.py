@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Any
 
-from jazari.testing.databases import DatabaseForTest
 
-
-def start_writer(database: DatabaseForTest, name: str, count: int, event_id: str = "") -> subprocess.Popen[bytes]:
+def start_writer(database: Any, name: str, count: int, event_id: str = "") -> subprocess.Popen[bytes]:
     """A process that appends ``count`` events as ``name``; with ``event_id`` all under ids that repeat."""
     code = (
         "import django, sys; django.setup()\n"

@@ -48,9 +48,10 @@ class TestIngestion:
         self, spool: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         write_event(spool, EVENT)
-        with monkeypatch.context() as patch, pytest.raises(Unavailable):
+        with monkeypatch.context() as patch:
             patch.setattr(Path, "unlink", _broken_disk)
-            ingest_spool(spool)
+            with pytest.raises(Unavailable):
+                ingest_spool(spool)
         assert ingest_spool(spool) == Ingestion(repeated=1)
         assert AuditEntry.objects.count() == 1
 
@@ -106,9 +107,10 @@ class TestIngestion:
         self, spool: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (spool / "bad.json").write_text("?")
-        with monkeypatch.context() as patch, pytest.raises(Unavailable):
+        with monkeypatch.context() as patch:
             patch.setattr(Path, "rename", _broken_disk)
-            ingest_spool(spool)
+            with pytest.raises(Unavailable):
+                ingest_spool(spool)
         assert ingest_spool(spool) == Ingestion(set_aside=1)
         assert _kinds() == ["governance.spool-set-aside"]
 

@@ -1,9 +1,12 @@
 """The audit trail under one contract on both databases."""
 
+# ruff: noqa: S608  the statements are our own, no text of others is put into them
+
 from __future__ import annotations
 
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -17,7 +20,6 @@ from jazari.governance.queries import all_entries, find_entries, verify_trail
 from jazari.governance.rules import Entry, entry_hash
 from jazari.governance.tests.processes import start_writer
 from jazari.governance.triggers import create_statements, drop_statements
-from jazari.testing.databases import DatabaseForTest
 
 TABLE = AuditEntry._meta.db_table
 
@@ -77,9 +79,9 @@ class TestWriting:
 
     def test_an_entry_falls_with_the_transaction_of_its_caller(self) -> None:
         write(1)
-        with pytest.raises(RuntimeError), transaction.atomic():
+        with transaction.atomic():
             write(1)
-            raise RuntimeError
+            transaction.set_rollback(True)
         write(1)
         assert [entry.seq for entry in all_entries()] == [1, 2]
         assert verify_trail() == []
@@ -167,7 +169,7 @@ class TestAppendOnly:
 
 
 class TestReplaceAndTruncate:
-    def test_sqlite_insert_or_replace_is_refused(self, sqlite_database: DatabaseForTest) -> None:
+    def test_sqlite_insert_or_replace_is_refused(self, sqlite_database: Any) -> None:
         record(AuditEvent("test.first", "node", "x", id="e1"))
         last = AuditEntry.objects.get().hash
         for seq, previous in ((1, "0" * 64), (2, last)):
@@ -179,7 +181,7 @@ class TestReplaceAndTruncate:
         assert verify_trail() == []
 
     @pytest.mark.postgresql
-    def test_postgresql_truncate_is_refused(self, postgresql_database: DatabaseForTest) -> None:
+    def test_postgresql_truncate_is_refused(self, postgresql_database: Any) -> None:
         write(1)
         with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE {TABLE}")
@@ -271,9 +273,7 @@ class TestVerifying:
 
 
 class TestSeveralProcesses:
-    def test_processes_and_threads_that_append_at_once_leave_one_exact_chain(
-        self, any_database: DatabaseForTest
-    ) -> None:
+    def test_processes_and_threads_that_append_at_once_leave_one_exact_chain(self, any_database: Any) -> None:
         writers = [start_writer(any_database, name, 40) for name in ("rabat", "fes", "agadir")]
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(_write_and_close, range(2)))
@@ -284,7 +284,7 @@ class TestSeveralProcesses:
         for name in ("rabat", "fes", "agadir"):
             assert _numbers(entries, name) == [str(number) for number in range(40)]
 
-    def test_the_same_events_from_two_processes_are_kept_once(self, any_database: DatabaseForTest) -> None:
+    def test_the_same_events_from_two_processes_are_kept_once(self, any_database: Any) -> None:
         writers = [start_writer(any_database, "engine", 30, event_id="run-7") for _ in range(2)]
         assert [writer.wait(60) for writer in writers] == [0, 0]
         assert sorted(entry.event_id or "" for entry in all_entries()) == sorted(

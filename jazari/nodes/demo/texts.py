@@ -81,7 +81,7 @@ def statistics_proposal(name: str, by: str, title: str, datasets: list[str]) -> 
     return _head(name, title, "Plan where the next soil samples should be taken.", "statistics", datasets) + f'''
 [parameters]
 variables = {_toml(SOIL)}
-group_by = ["{by}"]
+by = ["{by}"]
 quantiles = [0.25, 0.5, 0.75]
 
 [parameters.histograms]
@@ -95,7 +95,7 @@ def linear_proposal(datasets: list[str]) -> str:
     return _head("fertiliser-model", "Recommended doses from soil and crop", purpose, "glm", datasets) + f'''
 [parameters]
 family = "gaussian"
-outcomes = {_toml(RECOMMENDED)}
+responses = {_toml(RECOMMENDED)}
 predictors = {_toml((*SOIL, 'crop'))}
 '''  # fmt: skip
 

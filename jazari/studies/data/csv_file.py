@@ -24,8 +24,9 @@ def read_chunks(path: Path, schema: Schema) -> Iterator[Chunk]:
         try:
             yield from _chunks(reader, schema, path)
         except csv.Error as error:
-            raise BadData(f"Line {reader.line_num} of {path}: the quotes or fields are broken ({error}); "
-                          "export the file again.") from error
+            raise BadData(
+                f"Line {reader.line_num} of {path}: the quotes or fields are broken ({error}); export the file again."
+            ) from error
 
 
 def _encoding(path: Path, schema: Schema) -> str:
@@ -45,8 +46,10 @@ def _plain_errors(path: Path, encoding: str) -> Iterator[None]:
     try:
         yield
     except UnicodeError as error:
-        raise UnreadableData(f"{path} is not written in {encoding.removesuffix('-sig')}: save it as UTF-8 or set "
-                             "the encoding in its schema, such as windows-1252.") from error
+        raise UnreadableData(
+            f"{path} is not written in {encoding.removesuffix('-sig')}: save it as UTF-8 or set "
+            "the encoding in its schema, such as windows-1252."
+        ) from error
     except OSError as error:
         reason = (error.strerror or "unknown").lower()
         raise UnreadableData(f"The data file {path} cannot be read ({reason}): check its permissions.") from error
@@ -60,7 +63,7 @@ def _without_nul(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _chunks(reader: Iterator[list[str]], schema: Schema, path: Path) -> Iterator[Chunk]:
-    names = _header(reader, schema, path) if schema.header else [v.source for v in schema.variables]
+    names = _header(reader, path) if schema.header else [v.source for v in schema.variables]
     wanted = needed_columns(schema)
     _require_columns(wanted, names, path)
     places = {name: names.index(name) for name in wanted}
@@ -72,7 +75,7 @@ def _chunks(reader: Iterator[list[str]], schema: Schema, path: Path) -> Iterator
         first += len(filled)
 
 
-def _header(reader: Iterator[list[str]], schema: Schema, path: Path) -> list[str]:
+def _header(reader: Iterator[list[str]], path: Path) -> list[str]:
     names = [name.strip() for name in next(reader, [])]
     if not any(names):
         raise UnreadableData(f"{path} starts with an empty line: its first line must name the columns.")
@@ -86,8 +89,9 @@ def _require_columns(wanted: list[str], names: list[str], path: Path) -> None:
     missing = [name for name in wanted if name not in names]
     if missing:
         found = ", ".join(names[:20])[:300]
-        raise ColumnMissing(f"The column {missing[0]!r} is missing in {path}, which has {found}: "
-                            "correct the file or its schema.")
+        raise ColumnMissing(
+            f"The column {missing[0]!r} is missing in {path}, which has {found}: correct the file or its schema."
+        )
 
 
 def _whole_rows(rows: list[list[str]], width: int, first: int) -> list[list[str]]:
@@ -95,6 +99,7 @@ def _whole_rows(rows: list[list[str]], width: int, first: int) -> list[list[str]
     filled = [row for row in rows if row]
     for index, row in enumerate(filled):
         if len(row) != width:
-            raise BadData(f"Row {first + index} has {len(row)} fields and the header {width}: check its quotes and "
-                          "delimiter.")
+            raise BadData(
+                f"Row {first + index} has {len(row)} fields and the header {width}: check its quotes and delimiter."
+            )
     return filled

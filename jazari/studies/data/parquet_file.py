@@ -44,8 +44,9 @@ def _require_columns(wanted: list[str], names: list[str], path: Path) -> None:
     missing = [name for name in wanted if name not in names]
     if missing:
         found = ", ".join(names[:20])[:300]
-        raise ColumnMissing(f"The column {missing[0]!r} is missing in {path}, which has {found}: "
-                            "correct the file or its schema.")
+        raise ColumnMissing(
+            f"The column {missing[0]!r} is missing in {path}, which has {found}: correct the file or its schema."
+        )
 
 
 def _cells(column: Any, name: str) -> Cells:

@@ -140,8 +140,9 @@ class Schema(_Frozen):
         for variable in self.variables:
             if variable.name == name:
                 return variable
-        raise ColumnMissing(f"The data have no variable {name!r}: choose one of "
-                            f"{', '.join(v.name for v in self.variables)}.")
+        raise ColumnMissing(
+            f"The data have no variable {name!r}: choose one of {', '.join(v.name for v in self.variables)}."
+        )
 
 
 def parse_schema(value: Any, where: str = "The schema") -> Schema:
@@ -192,21 +193,28 @@ def _agree(schemas: Mapping[str, Schema], name: str) -> AgreedVariable:
         if (other.kind, other.unit) != (first.kind, first.unit):
             raise IncompatibleData(
                 f"{name!r} is {_says(other)} at {institute} and {_says(first)} at {first_institute}: "
-                "agree on one and register the data again.")
+                "agree on one and register the data again."
+            )
     if first.kind not in ("numeric", "category"):
         raise IncompatibleData(f"{name!r} is {first.kind}: only numeric and category variables can be studied.")
     levels = tuple(dict.fromkeys(level for variable in found.values() for level in variable.levels))
-    return AgreedVariable(name=name, kind=first.kind, unit=first.unit, levels=levels,
-                          lower=_widest(min, [v.lower for v in found.values()]),
-                          upper=_widest(max, [v.upper for v in found.values()]))
+    return AgreedVariable(
+        name=name,
+        kind=first.kind,
+        unit=first.unit,
+        levels=levels,
+        lower=_widest(min, [v.lower for v in found.values()]),
+        upper=_widest(max, [v.upper for v in found.values()]),
+    )
 
 
 def _find(schema: Schema, institute: str, name: str) -> Variable:
     try:
         return schema.variable(name)
     except ColumnMissing as error:
-        raise ColumnMissing(f"The column {name!r} is missing at {institute}: leave out the variable or the "
-                            "institute.") from error
+        raise ColumnMissing(
+            f"The column {name!r} is missing at {institute}: leave out the variable or the institute."
+        ) from error
 
 
 def _says(variable: Variable) -> str:
@@ -224,8 +232,9 @@ def check_agreed(schema: Schema, agreed: Iterable[AgreedVariable]) -> None:
         mine = schema.variable(variable.name)
         problem = _misfit(mine, variable)
         if problem:
-            raise IncompatibleData(f"The study and the data here differ on {variable.name!r}: {problem}; "
-                                   "ask for a new study.")
+            raise IncompatibleData(
+                f"The study and the data here differ on {variable.name!r}: {problem}; ask for a new study."
+            )
 
 
 def _misfit(mine: Variable, agreed: AgreedVariable) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.engine import EngineStatus, Outcome, RunOrder
+from jazari.studies.errors import RunNotFound
 from jazari.studies.flare import notes, pins
 from jazari.studies.flare.errors import BadOrder
 
@@ -23,12 +24,23 @@ class FlareEngine:
         self._runs = self._engine / "runs"
 
     def start(self, order: RunOrder) -> None:
-        """Write the order down and return. Raises ``BadOrder`` if it includes whom the directory does not name."""
-        named = pins.read_pins(self._engine).institutes
-        strangers = [name for name in order.participants if name not in named]
-        if strangers:
-            raise BadOrder(f"{', '.join(strangers)} has no access to the engine: order the run without it.")
+        """Write the order down and return; the same order again is harmless.
+
+        Raises ``BadOrder`` if it is new and includes whom the directory does not name.
+        """
+        if not self._is_known(order.run):
+            named = pins.read_pins(self._engine).institutes
+            strangers = [name for name in order.participants if name not in named]
+            if strangers:
+                raise BadOrder(f"{', '.join(strangers)} has no access to the engine: order the run without it.")
         Coordinator(self._runs, order)
+
+    def _is_known(self, run: str) -> bool:
+        try:
+            Coordinator.open(self._runs, run)
+        except RunNotFound:
+            return False
+        return True
 
     def status(self, run: str) -> EngineStatus:
         """Where the run stands; raises ``RunNotFound``."""

@@ -1,10 +1,10 @@
 """What can go wrong between us and the engine.
 
-    JazariError
-    └── EngineError
-        ├── BadEngineCertificate   a certificate or request that does not say what it must
-        ├── EngineNotReady         kit, pins or server missing: nothing can run yet
-        └── BadOrder               a run that the engine cannot take
+JazariError
+└── EngineError
+    ├── BadEngineCertificate   a certificate or request that does not say what it must
+    ├── EngineNotReady         kit, pins or server missing: nothing can run yet
+    └── BadOrder               a run that the engine cannot take
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ filters would not do: relayed messages skip the outgoing ones, and a filter on o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +22,8 @@ from nvflare.fuel.f3.streaming.stream_const import (
     StreamHeaderKey,
 )
 
-_log = logging.getLogger("jazari.engine.firewall")
-_LONGEST_REPORT = 200
+Tell = Callable[[str, str, str], None]
+"""How a refusal is reported: kind of event, what was refused, code (see ``refusals.Refusals.tell``)."""
 _MAIN, _AUX, _RETURN = CellChannel.SERVER_MAIN, CellChannel.AUX_COMMUNICATION, CellChannel.RETURN_ONLY
 _BYE = (CellChannel.CELLNET, CellChannelTopic.Bye)
 _ACK = (STREAM_CHANNEL, STREAM_ACK_TOPIC)
@@ -65,12 +64,12 @@ IN = {
 }
 
 
-def install(cell: Any, namespace: str) -> None:
+def install(cell: Any, namespace: str, tell: Tell) -> None:
     """Put the allow-list around ``cell``, the client's own ``CoreCell``, for the institute ``namespace``.
 
     Raises ``AttributeError`` if this FLARE has no such places, so that the client does not start.
     """
-    wall = Firewall(namespace)
+    wall = Firewall(namespace, tell)
     # Every message to another cell, whatever its origin, is handed over here ...
     cell._send_to_endpoint = wall.outgoing(cell._send_to_endpoint)
     # ... and every received one here.
@@ -80,9 +79,8 @@ def install(cell: Any, namespace: str) -> None:
 class Firewall:
     """Decides on messages by where they come from, where they go and what they are; default deny."""
 
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
-        self._reported: set[tuple[str, Any]] = set()
+    def __init__(self, namespace: str, tell: Tell) -> None:
+        self._namespace, self._tell = namespace, tell
 
     def outgoing(self, send: Callable[..., Any]) -> Callable[..., Any]:
         """``send`` (endpoint, message) for allowed messages only; others count as filtered."""
@@ -131,11 +129,8 @@ class Firewall:
         return isinstance(name, str) and FQCN.split(name)[0] == self._namespace
 
     def _report(self, way: str, message: Any) -> None:
-        what = way, _what(message)
-        # Once each: whoever sends a million forbidden messages must not fill the disk.
-        if what not in self._reported and len(self._reported) < _LONGEST_REPORT:
-            self._reported.add(what)
-            _log.warning("A message may not %s: %s", *what)
+        channel, topic = _what(message)
+        self._tell("studies.message-refused", f"{str(channel)[:100]}:{str(topic)[:100]}", f"may-not-{way}")
 
 
 def _what(message: Any) -> tuple[Any, Any]:

@@ -33,6 +33,7 @@ from nvflare.private.scheduler_constants import ShareableHeader
 from jazari.core.errors import JazariError
 from jazari.studies.errors import BadMessage, NoPermit
 from jazari.studies.flare import firewall, jobs, kit
+from jazari.studies.flare.refusals import Refusals
 from jazari.studies.flare.watch import Watch, tidy
 from jazari.studies.messages import decode
 from jazari.studies.participant import Participant
@@ -69,7 +70,7 @@ class Gate(FLComponent):
             self._cell = getattr(client.cell, "core_cell", client.cell)
             self._engine = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
             self._guard = Guard(self._engine, kit.site_name(self._engine))
-            firewall.install(self._cell, self._guard.namespace)
+            firewall.install(self._cell, self._guard.namespace, self._guard.refusals.tell)
             kept = [found for found in ClientRequestProcessors.request_processors if type(found) in (*OPEN, *GUARDED)]
             # In place: FLARE's deployer holds this very list.
             ClientRequestProcessors.request_processors[:] = [_Guarded(found, self._guard) for found in kept]
@@ -92,12 +93,23 @@ class Guard:
     """Decides on jobs for one institute, by its own permits."""
 
     def __init__(self, engine: Path, namespace: str) -> None:
-        self.namespace = namespace
+        self.namespace, self.refusals = namespace, Refusals(engine, namespace)
         self._participant = Participant(engine, namespace)
 
-    def refusal(self, meta: Any) -> str:
-        """Empty if this job may run here now, else the code of why not. Never raises."""
+    def refusal(self, meta: Any, app: Any = None) -> str:
+        """Empty if this job (and ``app``, where given) may run here now, else the code of why not.
+
+        Never raises; whatever is refused is in the audit trail.
+        """
+        code = self._why_not(meta, app)
+        if code:
+            self.refusals.tell("studies.job-refused", jobs.run_of(meta)[:100], code)
+        return code
+
+    def _why_not(self, meta: Any, app: Any) -> str:
         try:
+            if app is not None and not jobs.is_our_app(app):
+                raise BadMessage("This is not the network's app.")
             if not jobs.is_our_description(meta, self.namespace):
                 raise BadMessage("This is not the network's job.")
             run = jobs.run_of(meta)
@@ -125,26 +137,24 @@ class _Guarded(RequestProcessor):
         """Run the command if the guard lets it; otherwise answer with a code."""
         try:
             code = self._refusal(req)
-            return _refused(req, code) if code else _without_text(self._inner.process(req, app_ctx))
+            return self._refused(req, code) if code else _without_text(self._inner.process(req, app_ctx))
         except Exception:
             return error_reply(UNKNOWN)
 
     def _refusal(self, req: Any) -> str:
         if isinstance(self._inner, OPEN):
             return ""
-        if isinstance(self._inner, DeployProcessor) and not jobs.is_our_app(req.body):
-            return BadMessage.code
-        return self._guard.refusal(req.get_header(RequestHeader.JOB_META))
+        app = (req.body or b"") if isinstance(self._inner, DeployProcessor) else None
+        return self._guard.refusal(req.get_header(RequestHeader.JOB_META), app)
 
-
-def _refused(req: Any, code: str) -> Any:
-    if not isinstance(req.body, dict):
-        return error_reply(code)
-    # The scheduler expects this form, and keeps the token as the reason.
-    result = Shareable()
-    result.set_header(ShareableHeader.IS_RESOURCE_ENOUGH, False)
-    result.set_header(ShareableHeader.RESOURCE_RESERVE_TOKEN, code)
-    return Message(topic="reply_" + req.topic, body=result)
+    def _refused(self, req: Any, code: str) -> Any:
+        if not isinstance(self._inner, CheckResourceProcessor):
+            return error_reply(code)
+        # The scheduler expects this form, and keeps the token as the reason.
+        result = Shareable()
+        result.set_header(ShareableHeader.IS_RESOURCE_ENOUGH, False)
+        result.set_header(ShareableHeader.RESOURCE_RESERVE_TOKEN, code)
+        return Message(topic="reply_" + req.topic, body=result)
 
 
 def _without_text(reply: Any) -> Any:

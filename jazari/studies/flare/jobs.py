@@ -95,9 +95,9 @@ def is_our_app(data: Any) -> bool:
             entries = [entry for entry in source.infolist() if not entry.is_dir()]
             if sum(entry.file_size for entry in entries) > LARGEST_APP:
                 return False
-            return {entry.filename: source.read(entry) for entry in entries} == dict(APP_FILES) and len(
-                entries
-            ) == len(APP_FILES)
+            return {entry.filename: source.read(entry) for entry in entries} == dict(APP_FILES) and len(entries) == len(
+                APP_FILES
+            )
     except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError):
         return False
 
@@ -111,5 +111,5 @@ def is_our_description(meta: Any, namespace: str) -> bool:
         return False
     sites = deployed.get(APP)
     named = isinstance(sites, list) and SERVER in sites and namespace in sites
-    unwanted = any(meta.get(key) for key in ("resource_spec", "launcher_spec", "byoc"))
-    return named and set(deployed) == {APP} and set(properties) == {RUN} and meta.get("scope") == kit.SCOPE and not unwanted
+    plain = set(deployed) == {APP} and set(properties) == {RUN} and meta.get("scope") == kit.SCOPE
+    return named and plain and not any(meta.get(key) for key in ("resource_spec", "launcher_spec", "byoc"))

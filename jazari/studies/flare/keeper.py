@@ -119,8 +119,10 @@ class Keeper:
         if absent:
             notes.write_note(self._engine, run, f"Waiting for {_names(absent)} to connect.")
         elif kept.attempts >= ATTEMPTS_PER_ROUND:
-            kept.coordinator.fail(f"Round {round_number} could not be run in {kept.attempts} attempts: "
-                                  "look at the engine's log, then order the run again.")
+            kept.coordinator.fail(
+                f"Round {round_number} could not be run in {kept.attempts} attempts: "
+                "look at the engine's log, then order the run again."
+            )
         else:
             kept.attempts += 1
             kept.attempt = self._flare.submit(run, kept.participants)

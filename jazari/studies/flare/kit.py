@@ -1,8 +1,8 @@
 """FLARE's start-up kits, written directly: one folder per node, inside its home, no provisioning tool.
 
-    <home>/engine/kit/startup/   certificates, key, fed_server.json or fed_client.json
-    <home>/engine/kit/local/     resources, authorisation, privacy scope, transport, log settings
-    <home>/engine/kit/           FLARE's workspace: job folders come and go here
+<home>/engine/kit/startup/   certificates, key, fed_server.json or fed_client.json
+<home>/engine/kit/local/     resources, authorisation, privacy scope, transport, log settings
+<home>/engine/kit/           FLARE's workspace: job folders come and go here
 """
 
 from __future__ import annotations
@@ -260,4 +260,3 @@ def _log_config() -> dict[str, Any]:
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     write_atomic(path, json.dumps(value, indent=1).encode(), PRIVATE)
-

@@ -62,11 +62,13 @@ def write_pins(engine: Path, pins: Pins) -> None:
 
 
 def revoke(engine: Path, namespace: str) -> None:
-    """Shut ``namespace`` out of this node's engine for good, whatever the directory says later."""
+    """Shut ``namespace`` out of this node's engine for good, whatever the directory says later; twice is once."""
     with locked(engine / ".revoked.lock", "Another revocation"):
-        names = sorted({*_revoked(engine), namespace})
-        write_atomic(engine / REVOKED, canonical_json(names))
-        write_pins(engine, read_pins(engine))
+        known, pins = _revoked(engine), read_pins(engine)
+        if namespace not in known:
+            write_atomic(engine / REVOKED, canonical_json(sorted({*known, namespace})))
+        if namespace in pins.institutes:
+            write_pins(engine, pins)
 
 
 def read_pins(engine: Path) -> Pins:

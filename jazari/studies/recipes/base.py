@@ -82,12 +82,15 @@ class Recipe(Protocol):
         """Raise ``BadParameters`` unless the parameters fit the variables."""
 
     def contracts(self, parameters: Any, variables: Mapping[str, AgreedVariable]) -> tuple[Contract, ...]:
-        """What may leave in each phase, as the study text states it. Bounds that depend on totals are open."""
+        """What may leave in each phase, as the study text states it. Bounds that depend on totals are open.
+
+        Raises ``BadParameters`` as ``check`` does.
+        """
 
     def contract(self, state: Any, plan: Plan) -> Contract:
         """What may leave in the round that starts from ``state``, with its bounds."""
 
-    def initial_state(self, plan: Plan) -> Any:
+    def initial_state(self, plan: Plan, /) -> Any:
         """The state before the first round."""
 
     def local(self, table: Table, state: Any, plan: Plan) -> Sums:
@@ -102,5 +105,5 @@ class Recipe(Protocol):
     def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
         """Plain sentences: what would leave each of ``datasets`` (schemas by institute)."""
 
-    def scales(self, plan: Plan) -> dict[str, float]:
+    def scales(self, plan: Plan, /) -> dict[str, float]:
         """The size of each kind of output, below which differences are measured against it (see ``pooled``)."""

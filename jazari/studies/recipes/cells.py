@@ -48,8 +48,9 @@ def divide(group: Codes, part: Codes, subject: Codes, shape: tuple[int, int], fl
         own = np.where(group == index, part, -1)
         left_out[index], behind[index] = _leave_out(own, subject, subjects[index], floor)
     kept = (cell >= 0) & ~np.append(left_out.ravel(), True)[cell]
-    return Division(np.where(left_out, 0, rows).astype(np.int64), np.where(left_out, 0, subjects),
-                    left_out, behind, kept)
+    return Division(
+        np.where(left_out, 0, rows).astype(np.int64), np.where(left_out, 0, subjects), left_out, behind, kept
+    )
 
 
 def _leave_out(part: Codes, subject: Codes, subjects: Codes, floor: int) -> tuple[Mask, int]:

@@ -19,7 +19,7 @@ from jazari.studies.data.table import Table
 from jazari.studies.errors import BadParameters, BelowFloor
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.base import Plan, parse_parameters
-from jazari.studies.recipes.statistics_layout import Layout, Parameters, counts_contract, spread_contract
+from jazari.studies.recipes.statistics_layout import Layout, StatisticsParameters, counts_contract, spread_contract
 from jazari.studies.recipes.statistics_local import Groups, local_counts, local_spread
 from jazari.studies.recipes.statistics_result import build_result
 from jazari.studies.recipes.statistics_text import describe
@@ -43,15 +43,19 @@ class Statistics:
     name: ClassVar[str] = "statistics"
     title: ClassVar[str] = "Descriptive statistics"
     sources: ClassVar[tuple[str, ...]] = (
-        "statistics.py", "statistics_layout.py", "statistics_local.py", "statistics_result.py", "statistics_text.py",
+        "statistics.py",
+        "statistics_layout.py",
+        "statistics_local.py",
+        "statistics_result.py",
+        "statistics_text.py",
     )
-    Parameters: ClassVar[type[BaseModel]] = Parameters
+    Parameters: ClassVar[type[BaseModel]] = StatisticsParameters
 
-    def parse(self, values: Mapping[str, Any]) -> Parameters:
+    def parse(self, values: Mapping[str, Any]) -> StatisticsParameters:
         """The parameters in a JSON object; raises ``BadParameters``."""
-        return parse_parameters(Parameters, values, self.name)
+        return parse_parameters(StatisticsParameters, values, self.name)
 
-    def variables(self, parameters: Parameters) -> tuple[str, ...]:
+    def variables(self, parameters: StatisticsParameters) -> tuple[str, ...]:
         """Studied and grouping variables."""
         return (*parameters.variables, *parameters.by)
 
@@ -62,27 +66,34 @@ class Statistics:
             plan.variable(name, "numeric")
         cells = layout.groups * sum(4 + layout.cells(variable) for variable in layout.studied)
         if cells > MAX_CELLS:
-            raise BadParameters(f"The parameters ask for {cells} cells and {MAX_CELLS} are allowed: "
-                                "use fewer groups or bins.")
+            raise BadParameters(
+                f"The parameters ask for {cells} cells and {MAX_CELLS} are allowed: use fewer groups or bins."
+            )
 
-    def contracts(self, parameters: Parameters, variables: Mapping[str, AgreedVariable]) -> tuple[Contract, ...]:
+    def contracts(
+        self, parameters: StatisticsParameters, variables: Mapping[str, AgreedVariable]
+    ) -> tuple[Contract, ...]:
         """``counts``, then ``spread`` where asked for."""
-        layout = Layout(Plan(parameters, variables))
+        plan = Plan(parameters, variables)
+        self.check(plan)
+        layout = Layout(plan)
         return (counts_contract(layout), *((spread_contract(layout),) if layout.spread else ()))
 
     def contract(self, state: StatisticsState, plan: Plan) -> Contract:
         """That of the phase; none of its bounds depends on the totals."""
         return self.contracts(plan.parameters, plan.variables)[-1 if state.first else 0]
 
-    def initial_state(self, plan: Plan) -> StatisticsState:
+    def initial_state(self, _plan: Plan) -> StatisticsState:
         """Nothing known."""
         return StatisticsState()
 
     def local(self, table: Table, state: StatisticsState, plan: Plan) -> Sums:
         """Round 1: counts, sums and cells. Round 2: squares around the common mean, in the same groups."""
         if table.subjects < plan.floor:
-            raise BelowFloor(f"The data set has fewer distinct subjects than the study's floor of {plan.floor}: "
-                             "this institute cannot take part.")
+            raise BelowFloor(
+                f"The data set has fewer distinct subjects than the study's floor of {plan.floor}: "
+                "this institute cannot take part."
+            )
         layout = Layout(plan)
         groups = Groups.of(table, layout)
         if state.first:
@@ -105,10 +116,14 @@ class Statistics:
 
     def scales(self, plan: Plan) -> dict[str, float]:
         """Means by the variable's range, variances by its square; shares and counts by 1."""
-        scales = {}
+        scales: dict[str, float] = {}
         for variable in plan.variables.values():
             low, high = variable.lower, variable.upper
             size = max(abs(low), abs(high), 1e-300) if low is not None and high is not None else 1.0
-            scales |= {f"{variable.name}.mean": size, f"{variable.name}.deviation": size,
-                       f"{variable.name}.variance": size**2, f"{variable.name}.quantiles": size}
+            scales |= {
+                f"{variable.name}.mean": size,
+                f"{variable.name}.deviation": size,
+                f"{variable.name}.variance": size**2,
+                f"{variable.name}.quantiles": size,
+            }
         return scales

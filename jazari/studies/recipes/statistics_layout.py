@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated
 
 import numpy as np
@@ -18,7 +19,7 @@ from jazari.studies.recipes.base import Plan
 Edges = Annotated[tuple[float, ...], Field(min_length=2, max_length=501)]
 
 
-class Parameters(BaseModel):
+class StatisticsParameters(BaseModel):
     """``histograms`` maps numeric variables to their bin edges; quantiles are read from the histograms."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -32,12 +33,12 @@ class Parameters(BaseModel):
     @field_validator("histograms")
     @classmethod
     def _increasing(cls, histograms: dict[str, Edges]) -> dict[str, Edges]:
-        if any(low >= high for edges in histograms.values() for low, high in zip(edges, edges[1:], strict=False)):
+        if any(low >= high for edges in histograms.values() for low, high in pairwise(edges)):
             raise ValueError("the edges of a histogram must increase")
         return histograms
 
     @model_validator(mode="after")
-    def _sound(self) -> Parameters:
+    def _sound(self) -> StatisticsParameters:
         names = (*self.variables, *self.by)
         if len(set(names)) != len(names):
             raise ValueError("a variable is listed twice, or both studied and grouped by")
@@ -101,13 +102,18 @@ class Layout:
 def group_labels(layout: Layout) -> Iterator[dict[str, str | None]]:
     """The levels of each group in order; None stands for missing."""
     for index in np.ndindex(*layout.sizes):
-        yield {variable.name: (*variable.levels, None)[place]
-               for variable, place in zip(layout.grouping, index, strict=True)}
+        yield {
+            variable.name: (*variable.levels, None)[place]
+            for variable, place in zip(layout.grouping, index, strict=True)
+        }
 
 
 def counts_contract(layout: Layout) -> Contract:
-    outputs = [_count("rows", layout.groups, "subjects"), _count("subjects", layout.groups, "subjects"),
-               _flag("left_out", layout.groups)]
+    outputs = [
+        _count("rows", layout.groups, "subjects"),
+        _count("subjects", layout.groups, "subjects"),
+        _flag("left_out", layout.groups),
+    ]
     evidence = [Output(name="all.rows", dtype="int64", lower=0), _count("all.hidden", None, None)]
     partitions = [Partition(parts=("rows",), whole="all.rows", hidden="all.hidden")]
     for variable in layout.studied:
@@ -116,28 +122,41 @@ def counts_contract(layout: Layout) -> Contract:
     return Contract(phase="counts", outputs=tuple(outputs), evidence=tuple(evidence), partitions=tuple(partitions))
 
 
-def _variable_contract(
-    layout: Layout, variable: AgreedVariable
-) -> tuple[list[Output], list[Output], list[Partition]]:
+def _variable_contract(layout: Layout, variable: AgreedVariable) -> tuple[list[Output], list[Output], list[Partition]]:
     name, groups, cells = variable.name, layout.groups, layout.cells(variable)
-    outputs = [_count(f"{name}.missing", groups, f"{name}.missing.subjects"),
-               _count(f"{name}.present", groups, f"{name}.present.subjects"), _flag(f"{name}.left_out", groups)]
+    outputs = [
+        _count(f"{name}.missing", groups, f"{name}.missing.subjects"),
+        _count(f"{name}.present", groups, f"{name}.present.subjects"),
+        _flag(f"{name}.left_out", groups),
+    ]
     evidence = [_count(f"{name}.{kind}.subjects", groups, None) for kind in ("missing", "present")]
     evidence += [_count(f"{name}.hidden", groups, None), _count(f"{name}.elsewhere", 2, f"{name}.elsewhere")]
     partitions = [Partition(parts=(f"{name}.missing", f"{name}.present"), whole="rows", hidden=f"{name}.hidden")]
     if variable.kind == "numeric":
         used = f"{name}.used"
-        outputs += [_count(used, groups, f"{used}.subjects"), _flag(f"{used}.left_out", groups),
-                    Output(name=f"{name}.sum", shape=(groups,), lower=variable.lower, upper=variable.upper,
-                           per=used, subjects=f"{used}.subjects")]
+        outputs += [
+            _count(used, groups, f"{used}.subjects"),
+            _flag(f"{used}.left_out", groups),
+            Output(
+                name=f"{name}.sum",
+                shape=(groups,),
+                lower=variable.lower,
+                upper=variable.upper,
+                per=used,
+                subjects=f"{used}.subjects",
+            ),
+        ]
         evidence.append(_count(f"{used}.subjects", groups, None))
     if cells:
-        outputs += [_count(f"{name}.cells", (groups, cells), f"{name}.cells.subjects"),
-                    _flag(f"{name}.cells.left_out", (groups, cells))]
-        evidence += [_count(f"{name}.cells.subjects", (groups, cells), None),
-                     _count(f"{name}.cells.hidden", groups, None)]
-        partitions.append(Partition(parts=(f"{name}.cells",), whole=f"{name}.present",
-                                    hidden=f"{name}.cells.hidden"))
+        outputs += [
+            _count(f"{name}.cells", (groups, cells), f"{name}.cells.subjects"),
+            _flag(f"{name}.cells.left_out", (groups, cells)),
+        ]
+        evidence += [
+            _count(f"{name}.cells.subjects", (groups, cells), None),
+            _count(f"{name}.cells.hidden", groups, None),
+        ]
+        partitions.append(Partition(parts=(f"{name}.cells",), whole=f"{name}.present", hidden=f"{name}.cells.hidden"))
     return outputs, evidence, partitions
 
 
@@ -151,10 +170,22 @@ def spread_contract(layout: Layout) -> Contract:
         subjects = f"{used}.subjects"
         outputs += [
             _count(used, layout.groups, subjects),
-            Output(name=f"{variable.name}.shift", shape=shape, lower=None if width is None else -width,
-                   upper=width, per=used, subjects=subjects),
-            Output(name=f"{variable.name}.squares", shape=shape, lower=0.0,
-                   upper=None if width is None else width**2, per=used, subjects=subjects),
+            Output(
+                name=f"{variable.name}.shift",
+                shape=shape,
+                lower=None if width is None else -width,
+                upper=width,
+                per=used,
+                subjects=subjects,
+            ),
+            Output(
+                name=f"{variable.name}.squares",
+                shape=shape,
+                lower=0.0,
+                upper=None if width is None else width**2,
+                per=used,
+                subjects=subjects,
+            ),
         ]
         evidence.append(_count(subjects, layout.groups, None))
     return Contract(phase="spread", outputs=tuple(outputs), evidence=tuple(evidence))

@@ -36,8 +36,13 @@ class Groups:
 
 def local_counts(table: Table, groups: Groups, layout: Layout) -> Sums:
     top = groups.division
-    sums: Sums = {"rows": top.rows[0], "subjects": top.subjects[0], "left_out": _as_flag(top.left_out[0]),
-                  "all.rows": np.array(table.rows), "all.hidden": np.array(top.behind[0])}
+    sums: Sums = {
+        "rows": top.rows[0],
+        "subjects": top.subjects[0],
+        "left_out": _as_flag(top.left_out[0]),
+        "all.rows": np.array(table.rows),
+        "all.hidden": np.array(top.behind[0]),
+    }
     for variable in layout.studied:
         sums |= VariableRows.of(table, groups, variable, layout).counts()
     return sums
@@ -70,6 +75,7 @@ class VariableRows:
     present: Mask
     split: Division
     closed: Mask
+    elsewhere: Codes
     group: Codes
     values: Array
 
@@ -84,20 +90,22 @@ class VariableRows:
             present = values >= 0
         floor = layout.plan.floor
         split = divide(groups.of_row, present.astype(np.int64), table.subject, (groups.count, 2), floor)
-        closed = _protect_overall(table, groups, present, split, floor)
+        closed, elsewhere = _protect_overall(table, groups, present, split, floor)
         group = np.where(present & ~np.append(closed, True)[groups.of_row], groups.of_row, -1)
-        return cls(variable.name, table, groups, layout, variable, present, split, closed, group, values)
+        return cls(variable.name, table, groups, layout, variable, present, split, closed, elsewhere, group, values)
 
     def counts(self) -> Sums:
         """Everything of round 1."""
         name, open_ = self.name, ~self.closed
         rows, subjects = self.split.rows * open_[:, None], self.split.subjects * open_[:, None]
         sums: Sums = {
-            f"{name}.missing": rows[:, 0], f"{name}.missing.subjects": subjects[:, 0],
-            f"{name}.present": rows[:, 1], f"{name}.present.subjects": subjects[:, 1],
+            f"{name}.missing": rows[:, 0],
+            f"{name}.missing.subjects": subjects[:, 0],
+            f"{name}.present": rows[:, 1],
+            f"{name}.present.subjects": subjects[:, 1],
             f"{name}.hidden": self.groups.division.subjects[0] * self.closed,
             f"{name}.left_out": _as_flag(self.closed),
-            f"{name}.elsewhere": _elsewhere(self.table, self.groups, self.present, self.closed),
+            f"{name}.elsewhere": self.elsewhere,
         }
         if self.variable.kind == "numeric":
             sums |= self.used() | {f"{name}.sum": self._total(self.values), f"{name}.used.left_out": self._unused()}
@@ -128,7 +136,8 @@ class VariableRows:
 
     def _total(self, values: Floats) -> Floats:
         inside = self._used_group >= 0
-        return np.bincount(self._used_group[inside], weights=values[inside], minlength=self.groups.count)
+        total = np.bincount(self._used_group[inside], weights=values[inside], minlength=self.groups.count)
+        return total.astype(np.float64)
 
     def _cells(self) -> Sums:
         cells = self.layout.cells(self.variable)
@@ -138,8 +147,12 @@ class VariableRows:
         division = divide(self.group, self._cell_of_row(), self.table.subject, shape, floor)
         left_out = division.left_out | self.closed[:, None]
         name = f"{self.name}.cells"
-        return {name: division.rows, f"{name}.subjects": division.subjects,
-                f"{name}.left_out": _as_flag(left_out), f"{name}.hidden": division.behind}
+        return {
+            name: division.rows,
+            f"{name}.subjects": division.subjects,
+            f"{name}.left_out": _as_flag(left_out),
+            f"{name}.hidden": division.behind,
+        }
 
     def _cell_of_row(self) -> Codes:
         edges = self.layout.edges(self.variable)
@@ -150,8 +163,8 @@ class VariableRows:
         return np.where(self.values == edges[-1], len(edges) - 1, place).astype(np.int64)
 
 
-def _protect_overall(table: Table, groups: Groups, present: Mask, split: Division, floor: int) -> Mask:
-    """The groups (groups,) whose division into missing and present is left out.
+def _protect_overall(table: Table, groups: Groups, present: Mask, split: Division, floor: int) -> tuple[Mask, Codes]:
+    """The groups (groups,) whose division into missing and present is left out, and subjects behind them all.
 
     A dataset card tells the share that is missing in the whole data set (unless that is a small count), so
     what is left out must not be derivable from it either: more groups are closed, smallest first.
@@ -159,12 +172,12 @@ def _protect_overall(table: Table, groups: Groups, present: Mask, split: Divisio
     closed = groups.division.left_out[0] | split.left_out.any(axis=1)
     overall = [count_subjects(table.subject[~present]), count_subjects(table.subject[present])]
     if any(0 < subjects < floor for subjects in overall):
-        return np.asarray(closed)
+        return np.asarray(closed), np.zeros(2, dtype=np.int64)
     sizes = groups.division.subjects[0]
     order = [int(g) for g in np.argsort(sizes, kind="stable") if sizes[g] > 0 and not closed[g]]
     while order and _is_small(_elsewhere(table, groups, present, closed), floor):
         closed[order.pop(0)] = True
-    return np.asarray(closed)
+    return np.asarray(closed), _elsewhere(table, groups, present, closed)
 
 
 def _elsewhere(table: Table, groups: Groups, present: Mask, closed: Mask) -> Codes:

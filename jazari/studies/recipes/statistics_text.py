@@ -36,4 +36,6 @@ def _of_variable(layout: Layout, name: str, each: str) -> str:
 
 def _own_groups(layout: Layout, datasets: Mapping[str, Schema]) -> list[str]:
     counted = [v for v in layout.studied if v.kind == "category"]
-    return [sentence for variable in (*layout.grouping, *counted) for sentence in levels_of_one(variable.name, datasets)]
+    return [
+        sentence for variable in (*layout.grouping, *counted) for sentence in levels_of_one(variable.name, datasets)
+    ]

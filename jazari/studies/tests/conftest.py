@@ -47,7 +47,7 @@ PROPOSAL = {
     "title": "Where soil measurements are missing",
     "purpose": "Plan where to sample next.",
     "recipe": "statistics",
-    "parameters": {"variables": ["ph"], "group_by": ["crop"]},
+    "parameters": {"variables": ["ph"], "by": ["crop"]},
 }
 
 

@@ -185,7 +185,7 @@ def test_a_run_must_be_recorded_by_the_proposer_with_real_approvals(network, stu
         ({"recipe": "magic"}, UnknownRecipe, "choose one of"),
         ({"parameters": {"variables": ["salinity"]}}, ColumnMissing, "'salinity' is missing at"),
         ({"parameters": {"variables": []}}, BadParameters, "variables"),
-        ({"parameters": {"variables": ["ph"], "group_by": ["ph"]}}, BadParameters, "twice"),
+        ({"parameters": {"variables": ["ph"], "by": ["ph"]}}, BadParameters, "twice"),
         ({"minimum_institutes": 4}, BadStudy, "minimum_institutes"),
         ({"floor": 0}, BadStudy, "floor"),
         ({"name": "Not A Name"}, BadStudy, "name of the study"),

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tuf.api.exceptions import RepositoryError
 
 from jazari.core.files import plain_os_errors, write_atomic
-from jazari.trust.delegation import delegations
-from jazari.trust.directory import DIRECTORY_TARGET, Directory
+from jazari.trust.board import check_board_targets, verify_root
+from jazari.trust.directory import Directory
 from jazari.trust.errors import BadCeremony, Untrusted
-from jazari.trust.metadata import frozen_head, head_target, parse
-from jazari.trust.tuf_types import Metadata, Root, TargetFile, Targets
+from jazari.trust.metadata import parse
+from jazari.trust.tuf_types import Metadata, Root, Targets
 
 Kind = Literal["create", "admit", "rotate", "revoke", "root", "renew"]
 MAX_CEREMONY_BYTES = 64 * 1024 * 1024
@@ -134,16 +134,6 @@ def _check_chain(file: CeremonyFile, trusted_root: bytes | None) -> None:
             raise ValueError("its chain of roots does not pass through the root that you trust")
 
 
-def verify_root(previous: Root | None, metadata: Metadata[Root]) -> None:
-    """Raise unless ``metadata`` is signed by itself and is the next root after ``previous``."""
-    root = metadata.signed
-    if previous is not None:
-        if root.version != previous.version + 1:
-            raise ValueError("a root version is missing")
-        previous.verify_delegate(Root.type, metadata.signed_bytes, metadata.signatures)
-    root.verify_delegate(Root.type, metadata.signed_bytes, metadata.signatures)
-
-
 def _check_base(ceremony: Ceremony) -> None:
     file = ceremony.file
     if file.kind == "create":
@@ -154,7 +144,7 @@ def _check_base(ceremony: Ceremony) -> None:
         raise ValueError("it does not say what it starts from")
     metadata = _metadata(Targets, file.base_targets or {})
     ceremony.base_root.verify_delegate(Targets.type, metadata.signed_bytes, metadata.signatures)
-    _check_board_targets(ceremony.base_targets, ceremony.base_directory)
+    check_board_targets(ceremony.base_targets, ceremony.base_directory)
 
 
 def _check_proposal(ceremony: Ceremony) -> None:
@@ -166,28 +156,4 @@ def _check_proposal(ceremony: Ceremony) -> None:
         raise ValueError("the proposed targets are not the next version")
     if root is not None and root.roles["root"].keyids != root.roles["targets"].keyids:
         raise ValueError("root and targets must have the same board")
-    _check_board_targets(ceremony.targets.signed, ceremony.directory)
-
-
-def _check_board_targets(targets: Targets, directory: Directory) -> None:
-    """The signed targets say exactly what the directory says, and nothing else."""
-    if targets.delegations != delegations(directory.entries.values()):
-        raise ValueError("the delegations are not those of the directory")
-    expected = board_targets(directory, targets)
-    if targets.targets != expected:
-        raise ValueError("the targets are not the directory and the frozen logs")
-
-
-def board_targets(directory: Directory, frozen_in: Targets) -> dict[str, TargetFile]:
-    """What ``targets`` must name: the directory, and the heads (taken from ``frozen_in``) of frozen logs."""
-    named = {DIRECTORY_TARGET: directory_target(directory)}
-    for entry in directory.entries.values():
-        if entry.frozen_version is not None:
-            head = frozen_head(entry.namespace, entry.frozen_version, frozen_in)
-            named |= head_target(entry.namespace, head)
-    return named
-
-
-def directory_target(directory: Directory) -> TargetFile:
-    """How ``targets`` names the directory."""
-    return TargetFile.from_data(DIRECTORY_TARGET, directory.to_bytes(), ["sha256"])
+    check_board_targets(ceremony.targets.signed, ceremony.directory)

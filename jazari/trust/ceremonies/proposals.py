@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jazari.core.clock import timestamp
-from jazari.trust.ceremonies.ceremony_file import CeremonyFile, Kind, board_targets, open_ceremony
+from jazari.trust.board import board_targets
+from jazari.trust.ceremonies.ceremony_file import CeremonyFile, Kind, open_ceremony
 from jazari.trust.ceremonies.requests import AdmissionRequest, RotationRequest, metadata_head
 from jazari.trust.delegation import delegations
 from jazari.trust.directory import Directory, DirectoryEntry, PublicKey

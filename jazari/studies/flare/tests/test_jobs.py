@@ -49,10 +49,11 @@ def test_any_other_app_is_not_ours(files: dict[str, bytes]) -> None:
 
 def test_a_name_given_twice_is_not_ours() -> None:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target, pytest.warns(UserWarning, match="Duplicate"):
-        target.writestr("config/config_fed_client.json", b"something else")
+    with zipfile.ZipFile(buffer, "w") as target:
         for name, content in jobs.APP_FILES.items():
             target.writestr(name, content)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            target.writestr("config/config_fed_client.json", jobs.APP_FILES["config/config_fed_client.json"])
     assert not jobs.is_our_app(buffer.getvalue())
 
 

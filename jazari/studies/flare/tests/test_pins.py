@@ -37,7 +37,8 @@ def test_pins_tell_whose_a_fingerprint_is(made) -> None:
 
 
 def test_a_certificate_of_somebody_else_pins_nobody(made) -> None:
-    found = pins.pins_from(made["ca"], made["server"], {"rabat": made["fes"], "fes": b"nonsense", "server": made["server"]})
+    institutes = {"rabat": made["fes"], "fes": b"nonsense", "server": made["server"]}
+    found = pins.pins_from(made["ca"], made["server"], institutes)
     assert dict(found.institutes) == {}
 
 

@@ -1,0 +1,75 @@
+"""The demo's report: facts that the run measured, as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jazari.core.files import write_atomic
+from jazari.nodes.demo.studying import StudyOutcome
+
+
+@dataclass
+class Report:
+    """Collected while the demo runs. ``attacks`` hold name, refused and the sentence that refused."""
+
+    institutes: list[str] = field(default_factory=list)
+    studies: list[dict[str, Any]] = field(default_factory=list)
+    attacks: list[dict[str, Any]] = field(default_factory=list)
+    verification: dict[str, Any] = field(default_factory=dict)
+    seconds_total: float = 0.0
+    peak_memory_mb: float = 0.0
+    plot: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as it is written."""
+        return {
+            "institutes": self.institutes,
+            "records_verified": self.verification.get("records_verified", 0),
+            "files_verified": self.verification.get("files_verified", 0),
+            "studies": self.studies,
+            "attacks": self.attacks,
+            "plot": self.plot,
+            "seconds_total": round(self.seconds_total, 2),
+            "peak_memory_mb": round(self.peak_memory_mb, 1),
+        }
+
+    def write(self, path: Path) -> None:
+        """Write the report to ``path``."""
+        write_atomic(path, json.dumps(self.to_json(), ensure_ascii=False, indent=2).encode() + b"\n")
+
+    @property
+    def problems(self) -> list[str]:
+        """What should have been otherwise: empty after a demo that shows what it claims."""
+        late = [s["name"] for s in self.studies if s["status"] != "finished"]
+        unequal = [s["name"] for s in self.studies if not s["max_relative_difference"] <= LARGEST_DIFFERENCE]
+        let_in = [a["name"] for a in self.attacks if not a["refused"]]
+        return [
+            *(f"{name} did not finish" for name in late),
+            *(f"{name} differs from the pooled computation" for name in unequal),
+            *(f"the attack {name!r} was not refused" for name in let_in),
+        ]
+
+
+LARGEST_DIFFERENCE = 1e-9
+
+
+def study_entry(study: StudyOutcome, difference: float) -> dict[str, Any]:
+    """One study in the report; ``difference`` is the largest relative one from the pooled computation."""
+    card = study.card
+    return {
+        "name": study.name,
+        "study": study.reference,
+        "digest": study.agreement,
+        "approved": study.approved,
+        "refused": study.refused,
+        "status": study.status,
+        "result": study.result,
+        "rounds": card["rounds"],
+        "seconds": card["seconds"],
+        "seconds_per_round": round(card["seconds"] / card["rounds"], 4),
+        "bytes_out_per_institute": card["bytes_received"],
+        "max_relative_difference": difference,
+    }

@@ -1,0 +1,155 @@
+"""The duties of a node's worker. The slices say what to do; here stands how often, and what follows what."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from jazari.core.canonical import canonical_json
+from jazari.federation import exchange, hooks, presence, root_node
+from jazari.federation.client import RootClient
+from jazari.federation.service import RootService
+from jazari.governance import ingestion
+from jazari.governance import operations as trail
+from jazari.governance.cards import CheckpointCard
+from jazari.nodes.duties import Duty
+from jazari.settings.home import Home
+from jazari.trust.errors import RecordMissing
+from jazari.trust.keys import Signer
+from jazari.trust.reading import Reader
+from jazari.trust.records import Draft
+
+CHECKPOINT = "audit-trail"
+
+
+def duties(home: Home) -> list[Duty]:
+    """What the worker of ``home`` does, by role."""
+    common = [
+        Duty("sync", 60.0, Sync().run, after=("notices", "outbox", "checkpoint")),
+        Duty("outbox", 30.0, send_waiting),
+        Duty("audit spool", 1.0, ingest_spool),
+        Duty("checkpoint", 60.0, publish_checkpoint),
+    ]
+    if home.is_root:
+        return [
+            Duty("notices", 0.2, RootNotices().run, waits=True, longest_delay_seconds=5.0),
+            *common,
+            Duty("timestamp", 3600.0, refresh_timestamp),
+            Duty("nonces", 300.0, forget_nonces),
+            Duty("runs", 0.5, drive_runs, after=("sync",), longest_delay_seconds=5.0),
+        ]
+    return [
+        Duty("notices", 0.0, Notices().run, waits=True, longest_delay_seconds=5.0),
+        *common,
+        Duty("runs", 1.0, follow_runs, after=("sync",), longest_delay_seconds=5.0),
+    ]
+
+
+class Notices:
+    """At an institute: ask the Root whether anything changed. The question is also the heartbeat."""
+
+    def __init__(self) -> None:
+        self._client: RootClient | None = None
+        self._version = 0
+
+    def run(self, home: Home) -> bool:
+        """Wait, up to 25 s, for something new."""
+        if self._client is None:
+            self._client = RootClient(exchange.network_of(home), home.namespace, _signer(home))
+        version = self._client.wait_for_change(self._version)
+        changed, self._version = version != self._version, version
+        return changed
+
+
+class RootNotices:
+    """At the Root: look whether the repository moved on."""
+
+    def __init__(self) -> None:
+        self._version = 0
+
+    def run(self, home: Home) -> bool:
+        """Whether anything was committed since the last look."""
+        version = RootService(home).version()
+        changed, self._version = version != self._version, version
+        return changed
+
+
+class Sync:
+    """Bring the mirror, the catalogue and the engine's list of members up to date."""
+
+    def __init__(self) -> None:
+        self._pinned = False
+
+    def run(self, home: Home) -> bool:
+        """Read what is new; whether anything was."""
+        reader = _reader(home)
+        report = exchange.sync(home, reader)
+        if report.directory_changed or not self._pinned:
+            hooks.engine().refresh(home, reader.directory())
+            self._pinned = True
+        for problem in report.problems.values():
+            raise problem
+        return bool(report.changed or report.directory_changed)
+
+
+def send_waiting(home: Home) -> bool:
+    """Send what could not be sent before, and sign the log again in good time; whether anything was sent."""
+    return exchange.resume(home, _signer(home)) > 0
+
+
+def ingest_spool(home: Home) -> bool:
+    """Take the engine's audit events into the trail."""
+    ingestion.ingest_spool(home.spool)
+    return False
+
+
+def publish_checkpoint(home: Home) -> bool:
+    """Publish where the audit trail stands, when enough was added; whether it did."""
+    card = trail.due_checkpoint(_published_checkpoint(home))
+    if card is None:
+        return False
+    draft = Draft("checkpoint", CHECKPOINT, card.model_dump(mode="json"))
+    exchange.publish(home, [draft], signer=_signer(home))
+    return True
+
+
+def _published_checkpoint(home: Home) -> CheckpointCard | None:
+    try:
+        record = _reader(home).latest(f"{home.namespace}/checkpoint/{CHECKPOINT}")
+    except RecordMissing:
+        return None
+    return CheckpointCard.model_validate_json(canonical_json(record.card))
+
+
+def refresh_timestamp(home: Home) -> bool:
+    """Sign the Root's timestamp again, once a day; whether it did."""
+    return root_node.writable_repository(home).refresh_timestamp()
+
+
+def forget_nonces(_home: Home) -> bool:
+    """Drop nonces that can no longer be replayed."""
+    presence.forget_nonces()
+    return False
+
+
+def drive_runs(home: Home) -> bool:
+    """At the Root: start recorded runs and watch them; whether anything changed."""
+    from jazari.studies import duties as studies  # numerical libraries: not before they are needed
+
+    return studies.drive_runs(home)
+
+
+def follow_runs(home: Home) -> bool:
+    """At an institute: permits, attestations, its own results; whether anything changed."""
+    from jazari.studies import duties as studies
+
+    return studies.follow_runs(home)
+
+
+@lru_cache(maxsize=4)
+def _reader(home: Home) -> Reader:
+    return exchange.open_reader(home)
+
+
+@lru_cache(maxsize=4)
+def _signer(home: Home) -> Signer:
+    return root_node.open_key(home.publishing_key)

@@ -1,0 +1,61 @@
+"""Results as tables: lists of plain rows by name, for pandas and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Row = dict[str, Any]
+_SCALARS = ("missing", "present", "share_missing", "mean", "deviation", "variance", "left_out", "mean_left_out")
+
+
+def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The tables of a result; for a recipe that has no tables of its own, its plain values in one row."""
+    if recipe == "statistics":
+        return {
+            "groups": list(_groups(values)),
+            "histograms": list(_histograms(values)),
+            "levels": list(_levels(values)),
+        }
+    if recipe == "glm":
+        return {"coefficients": list(_coefficients(values))}
+    return {"values": [dict(values)]}
+
+
+def _described(values: Mapping[str, Any]) -> Iterator[tuple[Row, str, Mapping[str, Any]]]:
+    for group in values["groups"]:
+        for name, told in group["variables"].items():
+            yield {**group["by"], "variable": name}, name, {"rows": group["rows"], "subjects": group["subjects"]} | told
+
+
+def _groups(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each group and variable."""
+    for labels, _, told in _described(values):
+        row = {**labels, "rows": told["rows"], "subjects": told["subjects"]}
+        row |= {name: told[name] for name in _SCALARS if name in told}
+        row |= {f"q{float(q):g}": value for q, value in told.get("quantiles", {}).items()}
+        yield row
+
+
+def _histograms(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each bin; the open ones below and above have no edge on one side."""
+    for labels, _, told in _described(values):
+        histogram = told.get("histogram")
+        if not histogram:
+            continue
+        edges = [None, *histogram["edges"], None]
+        counts = [histogram["below"], *histogram["counts"], histogram["above"]]
+        for place, (count, left_out) in enumerate(zip(counts, histogram["left_out"], strict=True)):
+            yield {**labels, "low": edges[place], "high": edges[place + 1], "rows": count, "left_out": left_out}
+
+
+def _levels(values: Mapping[str, Any]) -> Iterator[Row]:
+    for labels, _, told in _described(values):
+        for level, cell in told.get("levels", {}).items():
+            yield {**labels, "level": level, **cell}
+
+
+def _coefficients(values: Mapping[str, Any]) -> Iterator[Row]:
+    for response, told in values["responses"].items():
+        for coefficient in told["coefficients"]:
+            yield {"response": response, **coefficient}
