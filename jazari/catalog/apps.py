@@ -6,13 +6,14 @@ from django.apps import AppConfig
 
 
 class CatalogConfig(AppConfig):
+    """The catalogue."""
+
     name = "jazari.catalog"
     label = "catalog"
 
     def ready(self) -> None:
         """Register the catalogue's card types, and index whatever a synchronisation brings."""
         from jazari.catalog.cards import register
-
         from jazari.catalog.operations import follow_network
         from jazari.core.events import subscribe
         from jazari.federation.exchange import NetworkSynced

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from jazari.catalog.cards.withdrawal import FINAL
-from jazari.catalog.errors import CatalogError, IndexInconsistent
+from jazari.catalog.errors import CatalogError, IndexInconsistent, UnknownCardType
 from jazari.catalog.models import CatalogItem, IndexedLog
 from jazari.catalog.normalise import index_text
-from jazari.catalog.registry import check_form
+from jazari.catalog.registry import card_types, check_form
 from jazari.core.canonical import canonical_json
 from jazari.core.identifiers import RecordRef
 from jazari.governance.turns import take_turn
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _TURN = 0x4A415A4349
 BATCH = 500
+UNKNOWN_TYPE = "This version of Jazari does not know this card type: upgrade to read it."
+_READ_FROM_CARD = ("title", "problem", "search_title", "search_text")
 # Digests, keys and signatures are no words.
 _NO_WORDS = re.compile(r"(?:sha256:)?[0-9a-f]{32,}|-----BEGIN .*", re.DOTALL)
 
@@ -51,6 +53,7 @@ def update_index(reader: Reader) -> IndexReport:
     Where a log is not the one that was indexed (the board froze it at an earlier version), what was indexed
     of it is forgotten first.
     """
+    _read_again()
     report = IndexReport()
     namespaces = list(reader.namespaces())
     _forget(IndexedLog.objects.exclude(namespace__in=namespaces).values_list("namespace", flat=True))
@@ -82,6 +85,23 @@ def _position(reader: Reader, namespace: str) -> int:
         return known.records
     _forget([namespace])
     return 0
+
+
+def _read_again() -> None:
+    """After an upgrade: index what was of a type that this node did not know then and knows now."""
+    known = [kind.name for kind in card_types()]
+    rows = CatalogItem.objects.filter(problem=UNKNOWN_TYPE, type__in=known)
+    if not rows.exists():
+        return
+    with transaction.atomic():
+        take_turn(_TURN)
+        for row in rows.iterator(chunk_size=BATCH):
+            record = row.as_record()
+            fresh = _item(record)
+            for name in _READ_FROM_CARD:
+                setattr(row, name, getattr(fresh, name))
+            row.save(update_fields=_READ_FROM_CARD)
+            _apply(record)
 
 
 def _forget(namespaces: Iterable[str]) -> None:
@@ -159,6 +179,8 @@ def _item(record: Record) -> CatalogItem:
 def _problem(record: Record) -> str:
     try:
         check_form(record.type, record.card)
+    except UnknownCardType:
+        return UNKNOWN_TYPE
     except CatalogError as error:
         return str(error)
     return ""

@@ -57,13 +57,13 @@ def _section(card_type: CardType, schema: Mapping[str, Any]) -> str:
     lines += _table(schema)
     inner: dict[str, Any] = schema.get("$defs", {})
     for name, part in sorted(inner.items()):
-        if "properties" in part:
-            lines += ["", f"### {card_type.name}: {name}", "", _first_sentence(part), "", *_table(part)]
+        lines += ["", f"### {card_type.name}: {name}", "", _first_sentence(part), ""]
+        lines += _table(part) if "properties" in part else [f"One of {_form(part)}."]
     return "\n".join(lines) + "\n"
 
 
 def _first_sentence(schema: Mapping[str, Any]) -> str:
-    return " ".join(str(schema.get("description", "")).split("\n\n")[0].split())
+    return " ".join(str(schema.get("description", "")).split("\n\n")[0].split()).replace("``", "`")
 
 
 def _table(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -110,11 +110,11 @@ def _object_form(field: Mapping[str, Any]) -> str:
 def _limits(field: Mapping[str, Any]) -> str:
     low, high = field.get("minimum"), field.get("maximum")
     if low is not None and high is not None:
-        return f", {low:g} to {high:g}"
+        return f", {low:,} to {high:,}"
     if low is not None:
-        return f", at least {low:g}"
+        return f", at least {low:,}"
     if field.get("exclusiveMinimum") is not None:
-        return f", above {field['exclusiveMinimum']:g}"
+        return f", above {field['exclusiveMinimum']:,}"
     if field.get("pattern"):
         return " `" + str(field["pattern"]).replace("|", "\\|") + "`"
     return f", at most {field['maxLength']:,} characters" if field.get("maxLength") else ""

@@ -15,15 +15,29 @@ from django.db import close_old_connections
 P = ParamSpec("P")
 T = TypeVar("T")
 
-QUICK = ThreadPoolExecutor(max_workers=3, thread_name_prefix="exchange")
+
+class Pool:
+    """A few named threads, started when they are first needed."""
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size = size
+        self._name = name
+        self.restart()
+
+    def restart(self) -> None:
+        """Go on with new threads, which open connections of their own; work in the old ones is finished."""
+        self.executor = ThreadPoolExecutor(self._size, thread_name_prefix=self._name)
+
+
+QUICK = Pool(3, "exchange")
 """For heartbeats and questions: milliseconds each."""
-SLOW = ThreadPoolExecutor(max_workers=2, thread_name_prefix="publications")
+SLOW = Pool(2, "publications")
 """For publications, which may take long: they must not hold up heartbeats."""
 
 
-async def run(executor: ThreadPoolExecutor, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The value of ``work(*args)``, computed in a thread of ``executor``."""
-    return await asyncio.get_running_loop().run_in_executor(executor, lambda: _fresh(work, *args, **kwargs))
+async def run(pool: Pool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The value of ``work(*args)``, computed in a thread of ``pool``."""
+    return await asyncio.get_running_loop().run_in_executor(pool.executor, lambda: _fresh(work, *args, **kwargs))
 
 
 def _fresh(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -13,7 +13,7 @@ import httpx
 
 from jazari.core.errors import JazariError, known_errors
 from jazari.federation.errors import RootRefused, RootUnreachable
-from jazari.federation.rules import LONG_POLL_SECONDS
+from jazari.federation.rules import DRAIN_BYTES, LONG_POLL_SECONDS
 from jazari.federation.signed_requests import sign_request
 from jazari.settings.network import NetworkFile
 from jazari.trust.keys import Signer
@@ -79,11 +79,16 @@ class RootClient:
         return self._call("GET", path, headers=self._signed(purpose))
 
     def publish(self, publication: Publication) -> Receipt:
-        """Upload ``publication``; the Root's receipt."""
+        """Upload ``publication``; the Root's receipt.
+
+        A long one is preceded by a short question, since a Root that refuses does not listen to the end.
+        """
         digest, size = hashlib.sha256(), 0
         for chunk in publication.chunks():
             digest.update(chunk)
             size += len(chunk)
+        if size > DRAIN_BYTES:
+            self.wait_for_change(-1)
         headers = self._signed("publication", digest.hexdigest(), size)
         headers |= {"content-length": str(size), "content-type": MEDIA_TYPE}
         body = publication.chunks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI, Schema
+from ninja import NinjaAPI, Schema, Status
 
 from jazari.core.errors import JazariError
 from jazari.federation import admissions
@@ -73,10 +73,11 @@ def on_bug(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 @api.post("enrolments", response={202: EnrolmentState})
-async def post_enrolment(request: HttpRequest) -> tuple[int, dict[str, Any]]:
+async def post_enrolment(request: HttpRequest) -> Status[dict[str, Any]]:
     """Ask to be admitted or to change keys; the same request again changes nothing."""
     service = current()
-    return 202, await run(QUICK, admissions.receive_enrolment, service.directory(), request.body)
+    state = await run(QUICK, admissions.receive_enrolment, service.directory(), request.body)
+    return Status(202, state)
 
 
 @api.get("enrolments/{digest}", response=EnrolmentState)

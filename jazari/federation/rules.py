@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 OFFLINE_AFTER = timedelta(seconds=45)
 """A node calls at least every 25 s; the Root must show a silent one as offline within 60 s."""
 LONG_POLL_SECONDS = 25.0
+DRAIN_BYTES = 4 * 1024**2
+"""How much more of a refused upload the Root takes, so that the client reads why instead of a reset."""
 LARGEST_ENROLMENT = 256 * 1024
 MOST_PENDING_ENROLMENTS = 1000
 """Anybody may ask to be admitted, so what strangers can store is bounded."""

@@ -12,6 +12,7 @@ from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.core.files import plain_os_errors
 from jazari.federation import operations, presence, root_node
+from jazari.federation.blocking import QUICK, SLOW
 from jazari.federation.errors import NotRoot, RequestRefused
 from jazari.federation.rules import LONG_POLL_SECONDS
 from jazari.federation.signed_requests import Claim
@@ -115,6 +116,8 @@ _current: list[RootService] = []
 
 def install(service: RootService) -> RootService:
     """Make ``service`` the one that this process answers with."""
+    for pool in (QUICK, SLOW):
+        pool.restart()
     _current[:] = [service]
     return service
 

@@ -21,6 +21,7 @@ from jazari.core.files import plain_os_errors
 from jazari.federation.blocking import QUICK, SLOW, run
 from jazari.federation.errors import BadRequest, FederationError, TooLarge, TooSlow, UploadBusy
 from jazari.federation.http import Receive, Scope, Send, content_length, send_error
+from jazari.federation.rules import DRAIN_BYTES
 from jazari.federation.service import RootService
 from jazari.federation.signed_requests import Claim
 from jazari.trust.publication import Publication, PublicationReceiver
@@ -35,6 +36,7 @@ MOST_AT_ONCE = 16
 """Uploads at the same time: each may hold its part of the log in memory."""
 SPARE_BYTES = 200 * 1024**2
 """Disk space that an upload must leave free."""
+DRAIN_SECONDS = 2.0
 _WRITE = 1024 * 1024
 
 
@@ -47,9 +49,8 @@ class Failure(FederationError):
 class Uploads:
     """The ASGI application behind ``POST /exchange/publications``."""
 
-    def __init__(self, service: RootService, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, service: RootService) -> None:
         self._service = service
-        self._idle_seconds = idle_seconds
         self._busy: set[str] = set()
         shutil.rmtree(service.uploads, ignore_errors=True)  # what a crash left behind
 
@@ -60,6 +61,7 @@ class Uploads:
         except ClientDisconnect:
             return
         except JazariError as error:
+            await _drain(receive)
             await send_error(send, error)
         except Exception as error:  # noqa: BLE001,RUF100  the institute gets a code, our log the details
             traceback.print_exception(error)
@@ -110,7 +112,7 @@ class Uploads:
         return receiver.finish()
 
     async def _next(self, stream: AsyncIterator[bytes], deadline: float) -> bytes | None:
-        left = min(self._idle_seconds, deadline - time.monotonic())
+        left = min(IDLE_SECONDS, deadline - time.monotonic())
         try:
             return await asyncio.wait_for(anext(stream), left)
         except StopAsyncIteration:
@@ -140,6 +142,18 @@ async def _temporary(folder: Path) -> AsyncIterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+async def _drain(receive: Receive) -> None:
+    """Take a little more of a refused body, so that a client in mid-sending reads the answer and not a reset."""
+    left = DRAIN_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                    return
+                left -= len(message.get("body", b""))
 
 
 async def _send_json(send: Send, document: dict[str, Any]) -> None:

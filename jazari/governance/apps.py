@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class GovernanceConfig(AppConfig):
+    """The audit trail."""
+
     name = "jazari.governance"
     label = "governance"
 

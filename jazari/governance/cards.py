@@ -18,6 +18,6 @@ class CheckpointCard(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    entries: int = Field(ge=1, le=2**53, description="Number of entries, which is the last one's number.")
+    entries: int = Field(ge=1, le=2**53 - 1, description="Number of entries, which is the last one's number.")
     head: str = Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the last entry (SHA-256, hexadecimal).")
     moment: Moment = Field(description="When the checkpoint was taken (RFC 3339, UTC).")

@@ -20,6 +20,7 @@ from jazari.core.canonical import canonical_json
 from jazari.core.files import write_atomic
 from jazari.core.identifiers import token
 from jazari.governance.errors import SpoolUnreadable
+from jazari.governance.rules import detail_text, plain_name
 
 LARGEST_FILE = 262_144
 _TEXTS = ("kind", "actor", "subject", "id", "moment")
@@ -29,13 +30,14 @@ _KNOWN = frozenset({*_TEXTS, "detail"})
 def write_event(folder: Path, event: AuditEvent) -> Path:
     """Put ``event`` in the spool ``folder``, whole or not at all; it gets an id if it has none."""
     moment = clock.now().strftime("%Y%m%dT%H%M%S%f")
-    event_id = event.id or token(16)
+    event_id = plain_name(event.id) or token(16)
     body = {
         "id": event_id,
-        "kind": event.kind,
-        "actor": event.actor,
-        "subject": event.subject,
-        "detail": event.detail,
+        "kind": plain_name(event.kind),
+        "actor": plain_name(event.actor),
+        "subject": plain_name(event.subject),
+        # As the trail will keep it: a detail that JSON cannot carry must not lose the event.
+        "detail": json.loads(detail_text(event.detail)),
         "moment": clock.timestamp(),
     }
     path = folder / f"{moment}-{hashlib.sha256(event_id.encode()).hexdigest()[:16]}.json"

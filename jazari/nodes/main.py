@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "verify": ("jazari.trust.commands", "app", "Verify a mirror folder, offline."),
     "mirror": ("jazari.trust.commands", "app", "Copy the whole network into a folder."),
     "search": ("jazari.catalog.commands", "app", "Search the catalogue."),
+    "catalog": ("jazari.catalog.commands", "catalog_app", "Show, export and rebuild what the catalogue knows."),
     "study": ("jazari.studies.commands", "study_app", "Propose, approve, run and read studies."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),

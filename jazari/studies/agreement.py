@@ -28,19 +28,26 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 _GUARDED = (
     "agreement.py",
     "contract.py",
+    "decisions.py",
     "guard.py",
+    "ledger.py",
     "messages.py",
+    "notebook.py",
     "participant.py",
     "permits.py",
+    "registered.py",
+    "rounds.py",
+    "data/csv_file.py",
+    "data/loading.py",
+    "data/parquet_file.py",
     "data/schema.py",
     "data/table.py",
-    "data/loading.py",
-    "data/csv_file.py",
-    "data/parquet_file.py",
-    "decisions.py",
     "recipes/base.py",
     "recipes/cells.py",
+    "recipes/own.py",
+    "recipes/registry.py",
 )
+"""All that stands between the data and what leaves, whatever the recipe."""
 
 
 class StudyText(BaseModel):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from jazari.catalog.texts import Line
 from jazari.core.canonical import digest
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
@@ -89,7 +90,7 @@ class Provenance(_Card):
 class ResultCard(_Card):
     """What a run produced. The values are the JSON file ``result.json`` of the record."""
 
-    title: str = Field(min_length=1, max_length=300)
+    title: Line
     rounds: int = Field(ge=1, le=1000)
     seconds: float = Field(ge=0)
     floor: int = Field(ge=1)

@@ -59,6 +59,10 @@ class Permit(BaseModel):
         """The schema of the data file; raises ``BadSchema``."""
         return parse_schema(self.data_schema, "The schema in the permit")
 
+    def study_text(self) -> StudyText:
+        """The study; raises ``BadStudy``."""
+        return parse_study(self.study)
+
 
 def permit_path(engine_folder: Path, run: str) -> Path:
     """Where the permit of ``run`` lies."""

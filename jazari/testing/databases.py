@@ -34,12 +34,18 @@ class DatabaseForTest:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A private server; the test skips where PostgreSQL is not installed, but fails where CI=true."""
-    if server_programs() is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("PostgreSQL's server programs are missing and CI=true says that these tests must run")
-        pytest.skip("PostgreSQL's server programs are not installed")
+    require_server_programs()
     with running_server() as server:
         yield server
+
+
+def require_server_programs() -> None:
+    """Skip the test without PostgreSQL, or fail it where CI=true."""
+    if server_programs() is not None:
+        return
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail("PostgreSQL's server programs are missing and CI=true says that these tests must run")
+    pytest.skip("PostgreSQL's server programs are not installed")
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,8 @@ class LogIndex:
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = self._connect()
+        except sqlite3.OperationalError as error:
+            raise self._damaged() from error
         except sqlite3.DatabaseError:
             self._remove()
             self._connection = self._connect()
@@ -181,10 +183,11 @@ class LogIndex:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] not in (0, _FORMAT):
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found not in (0, _FORMAT):
                 raise sqlite3.DatabaseError("another format")
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version={_FORMAT}")
+            if found == 0:
+                connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version={_FORMAT};COMMIT;")
         except BaseException:
             connection.close()
             raise

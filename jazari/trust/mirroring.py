@@ -60,6 +60,7 @@ def write_mirror(origin: Repository | Reader, folder: Path, with_files: bool = T
 
 
 def _repository_state(repository: Repository) -> _State:
+    repository.catch_up_index()
     state = repository.committed()
     metadata = repository.metadata
     active = [entry.namespace for entry in state.directory.active()]

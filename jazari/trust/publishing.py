@@ -248,10 +248,17 @@ class Publisher:
             self.logs.index.add(self.namespace, renamed(state, head), ())
             return
         try:
-            self._copy(source, state.head, head)
+            self._continue(source, state.head, head)
         except NotContinuous:
             self.logs.index.cut(self.namespace, LogState(LogHead(0)))
             self._copy(source, LogHead(0), head)
+
+    def _continue(self, source: LogStore, known: LogHead, head: LogHead) -> None:
+        if (head.segment, head.length) < (known.segment, known.length):
+            # Revoked, frozen earlier and admitted again: the board decided where the log goes on.
+            self.logs.cut(self.namespace, head)
+        else:
+            self._copy(source, known, head)
 
     def _copy(self, source: LogStore, start: LogHead, head: LogHead) -> None:
         self.logs.write(self.namespace, source.pieces(self.namespace, start, head))

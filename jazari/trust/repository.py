@@ -178,6 +178,13 @@ class Repository:
         name = f"{version}.{namespace}.json"
         return head_of(namespace, parse(Targets, self._read(self.metadata / name), name).signed)
 
+    def catch_up_index(self) -> None:
+        """Bring the index of the logs to what is committed, after a crash between the two."""
+        with locked(self.state / "lock", "Another process of the Root", 30.0):
+            state = self.committed()
+            for namespace in state.directory.entries:
+                self.logs.catch_up(namespace, self.head(namespace, state))
+
     def commit(self, roles: Mapping[str, tuple[int, bytes]], root: bytes | None = None) -> int:
         """Publish new metadata of ``roles`` (version, bytes) at once; returns the snapshot's version.
 

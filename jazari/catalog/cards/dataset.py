@@ -34,8 +34,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Variable(Card):
     """One column, as declared."""
 
-    name: Name
-    kind: Kind
+    name: Name = Field(description="How studies call it.")
+    kind: Kind = Field(description="`numeric`, `category` (with levels), `text` or `identifier`.")
     unit: Line | None = Field(default=None, description="Unit of all values once loaded, e.g. qx/ha.")
     levels: list[Line] = Field(default_factory=list, max_length=1000, description="All values of a category.")
     lower: float | None = Field(default=None, description="Smallest value that can occur (declared).")
@@ -43,7 +43,7 @@ class Variable(Card):
     missing: list[float | str] = Field(
         default_factory=list, max_length=100, description="Values that mean missing, besides an empty cell."
     )
-    description: Text | None = None
+    description: Text | None = Field(default=None, description="What it means and how it was measured.")
 
     @model_validator(mode="after")
     def _sound(self) -> Variable:
@@ -61,7 +61,7 @@ class Variable(Card):
 class Quality(Card):
     """How complete one column is. ``missing`` is null where the number would reveal a small count."""
 
-    variable: Name
+    variable: Name = Field(description="The column.")
     missing: Share | None = Field(description=f"Share of rows without value, to {DECIMALS} decimals.")
 
     @field_validator("missing")
@@ -76,16 +76,16 @@ class Licence(Card):
     """Under what terms results may be used; the rows themselves are never handed out."""
 
     name: Line = Field(description="SPDX identifier, e.g. CC-BY-4.0, or the licence's name.")
-    url: WebAddress | None = None
+    url: WebAddress | None = Field(default=None, description="Where its text is.")
 
 
 class Coverage(Card):
     """What the data speak of."""
 
-    regions: list[Region] = Field(default_factory=list, max_length=300)
-    place: Text | None = None
-    start: Day | None = None
-    end: Day | None = None
+    regions: list[Region] = Field(default_factory=list, max_length=300, description="ISO 3166-2, e.g. MA-09.")
+    place: Text | None = Field(default=None, description="The place in words.")
+    start: Day | None = Field(default=None, description="First year, month or day.")
+    end: Day | None = Field(default=None, description="Last year, month or day.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Coverage:
@@ -101,18 +101,20 @@ class MockRows(Card):
     Root refuses any other.
     """
 
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.csv$")] = "mock.csv"
-    rows: int = Field(ge=1, le=MOST_MOCK_ROWS)
-    seed: int = Field(ge=0, le=2**31)
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.csv$")] = Field(
+        default="mock.csv", description="Name of the file in the record."
+    )
+    rows: int = Field(ge=1, le=MOST_MOCK_ROWS, description="How many.")
+    seed: int = Field(ge=0, le=2**31, description="What the rows are drawn from.")
 
 
 class DatasetCard(Card):
     """A data set: its columns, size, completeness, terms. Its rows stay where they are."""
 
-    title: Title
-    description: Text
-    keywords: list[Line] = Field(default_factory=list, max_length=50)
-    variables: list[Variable] = Field(min_length=1, max_length=1000)
+    title: Title = Field(description="Its name.")
+    description: Text = Field(description="What it holds, how it came about, what it is good for.")
+    keywords: list[Line] = Field(default_factory=list, max_length=50, description="Words to find it by.")
+    variables: list[Variable] = Field(min_length=1, max_length=1000, description="Its columns, as declared.")
     subject: list[Name] = Field(
         default_factory=list,
         max_length=10,
@@ -121,14 +123,14 @@ class DatasetCard(Card):
     rows: int | None = Field(ge=0, description="Number of rows; null when fewer than the floor.")
     subjects: int | None = Field(ge=0, description="Number of subjects; null when fewer than the floor.")
     floor: int = Field(default=DEFAULT_FLOOR, ge=2, le=10_000, description="Smallest count that is told.")
-    quality: list[Quality] = Field(default_factory=list, max_length=1000)
-    licence: Licence
+    quality: list[Quality] = Field(default_factory=list, max_length=1000, description="Completeness by column.")
+    licence: Licence = Field(description="Licence of what is derived from the data.")
     terms: Text = Field(description="Terms of use: for which purposes studies may be proposed.")
     citation: Line | None = Field(default=None, description="How to cite it.")
     source: Text | None = Field(default=None, description="Where the data come from.")
-    coverage: Coverage = Field(default_factory=Coverage)
+    coverage: Coverage = Field(default_factory=Coverage, description="Regions and period that the data speak of.")
     collected: Moment | None = Field(default=None, description="When the data were last brought up to date.")
-    mock: MockRows | None = None
+    mock: MockRows | None = Field(default=None, description="Made-up rows in a file of the record, if any.")
 
     @model_validator(mode="after")
     def _names(self) -> DatasetCard:

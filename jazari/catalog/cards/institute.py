@@ -14,7 +14,7 @@ class InstituteCard(Card):
     title: Title = Field(description="Its name, in each language it has one.")
     description: Text | None = Field(default=None, description="What it does.")
     region: Region | None = Field(default=None, description="Its region (ISO 3166-2, e.g. MA-09).")
-    website: WebAddress | None = None
+    website: WebAddress | None = Field(default=None, description="Its website.")
     contact: Line | None = Field(default=None, description="How to reach it: an office, never a person.")
     languages: list[Language] = Field(default_factory=list, max_length=4, description="Languages it works in.")
-    keywords: list[Line] = Field(default_factory=list, max_length=50)
+    keywords: list[Line] = Field(default_factory=list, max_length=50, description="Words to find it by.")

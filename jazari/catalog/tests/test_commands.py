@@ -11,12 +11,10 @@ from typer.testing import CliRunner
 
 from jazari.catalog.commands import app, catalog_app
 from jazari.catalog.models import CatalogItem
-from jazari.catalog.operations import follow_network
 from jazari.catalog.tests.home import root_home
 from jazari.catalog.tests.records import dataset_card, institute_card
 from jazari.core.errors import ExitCode
-from jazari.core.events import subscribe, unsubscribe
-from jazari.federation.exchange import NetworkSynced, sync
+from jazari.federation.exchange import sync
 from jazari.governance.models import AuditEntry
 from jazari.settings.home import Home
 
@@ -45,14 +43,6 @@ def write(folder: Path, kind: str, name: str, card: dict[str, Any], **more: Any)
     return str(path)
 
 
-def synced(home: Home) -> None:
-    subscribe(NetworkSynced, follow_network)
-    try:
-        sync(home)
-    finally:
-        unsubscribe(NetworkSynced, follow_network)
-
-
 def test_publish_sync_search_show(home: Home, tmp_path: Path) -> None:
     card = institute_card({"fr": "Réseau Jazari", "ar": "شبكة الجزري"}, "Coordonne les instituts.")
     draft = write(tmp_path, "institute", "network", card)
@@ -61,7 +51,7 @@ def test_publish_sync_search_show(home: Home, tmp_path: Path) -> None:
     assert run_json(home, "publish", draft) == published
     assert AuditEntry.objects.filter(kind="catalog.published", subject=published["record"]).exists()
 
-    synced(home)
+    sync(home)
     for words in (["reseaux"], ["الجزري"], ["coordonner", "institut"], []):
         (item,) = run_json(home, "search", *words)["items"]
         assert (item["record"], item["title"]) == (published["record"], "Réseau Jazari")
@@ -76,7 +66,7 @@ def test_search_shows_a_withdrawn_item_with_its_reason(home: Home, tmp_path: Pat
     run(home, "publish", write(tmp_path, "dataset", "soil", dataset_card("Sols")))
     card = {"withdraws": "network/dataset/soil@1", "reason": {"fr": "Unité fausse."}}
     run(home, "publish", write(tmp_path, "withdrawal", "soil-1", card))
-    synced(home)
+    sync(home)
     (item,) = run_json(home, "search", "sols", "--type", "dataset")["items"]
     assert item["withdrawn_by"] == "network/withdrawal/soil-1@1"
     assert "withdrawn: Unité fausse." in run(home, "search", "sols").output
@@ -110,7 +100,7 @@ def test_a_dataset_with_its_mock_rows_and_its_croissant(home: Home, tmp_path: Pa
     assert "real rows" in run(home, "publish", draft, code=ExitCode.REFUSED).output
     (tmp_path / "rows.csv").write_bytes(data)
     run(home, "publish", draft)
-    synced(home)
+    sync(home)
     document = json.loads(run(home, "croissant", "network/dataset/soil", group=catalog_app).stdout)
     assert document["creator"]["name"] == "Institut network"
     assert document["distribution"][0]["contentSize"] == f"{len(data)} B"
@@ -142,19 +132,19 @@ def test_a_bad_draft_gives_one_sentence(home: Home, tmp_path: Path, content: str
 def test_check_only_signs_nothing(home: Home, tmp_path: Path) -> None:
     draft = write(tmp_path, "dataset", "soil", dataset_card())
     assert run_json(home, "publish", draft, "--check")["valid"] is True
-    synced(home)
+    sync(home)
     assert run_json(home, "search")["total"] == 0
 
 
 def test_titles_cannot_act_on_the_terminal(home: Home, tmp_path: Path) -> None:
     run(home, "publish", write(tmp_path, "dataset", "soil", dataset_card("[red]Sols[/red] [link=x]y")))
-    synced(home)
+    sync(home)
     assert "[red]Sols[/red]" in run(home, "search", "sols").output
 
 
 def test_reindex_rebuilds_what_was_lost(home: Home, tmp_path: Path) -> None:
     run(home, "publish", write(tmp_path, "dataset", "soil", dataset_card("Sols")))
-    synced(home)
+    sync(home)
     CatalogItem.objects.all().delete()
     assert run_json(home, "search", "sols")["total"] == 0
     assert run_json(home, "reindex", group=catalog_app) == {"indexed": 1, "problems": 0}

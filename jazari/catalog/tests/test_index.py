@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jazari.catalog import queries
+from jazari.catalog import queries, registry
+from jazari.catalog.cards import InstituteCard
 from jazari.catalog.errors import IndexInconsistent, ItemNotFound
 from jazari.catalog.indexing import BATCH, IndexReport, rebuild_index, update_index
 from jazari.catalog.models import CatalogItem, IndexedLog
@@ -227,9 +228,18 @@ class TestIndexing:
         future = record("rabat/hologram/xx@1", {"title": {"fr": "Futur"}})
         bad = record("rabat/dataset/yy@1", {"title": {"fr": "Titre cassé"}})
         assert update_index(Logs(future, bad)) == IndexReport(added=2, problems=2)
-        assert "no card type" in get_item("rabat/hologram/xx@1").problem
+        assert "does not know" in get_item("rabat/hologram/xx@1").problem
+        assert "not valid" in get_item("rabat/dataset/yy@1").problem
         assert refs("futur") == []
         assert refs("hologram") == ["rabat/hologram/xx@1"]
+
+    def test_a_type_that_becomes_known_is_read_at_the_next_update(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        logs = Logs(record("rabat/hologram/xx@1", institute_card({"fr": "Futur"})))
+        update_index(logs)
+        monkeypatch.setitem(registry._types, "hologram", registry.CardType("hologram", InstituteCard))
+        assert update_index(logs) == IndexReport()
+        assert refs("futur") == ["rabat/hologram/xx@1"]
+        assert get_item("rabat/hologram/xx@1").problem == ""
 
     def test_a_huge_card_is_indexed_on_both_databases(self) -> None:
         words = " ".join(f"{number:x}{'mot' * 5}{number}" for number in range(900))

@@ -131,6 +131,14 @@ class TestIngestion:
             write_event(spool, AuditEvent("studies.sent", "rabat", str(number)))
         assert [ingest_spool(spool, most=3).recorded for _ in range(3)] == [3, 2, 0]
 
+    def test_an_event_with_odd_content_still_gets_through(self, spool: Path) -> None:
+        odd = AuditEvent(
+            "studies.refused", "a\ud800", "run\x00" + "x" * 9000, {"value": float("nan"), "big": "y" * 10**6}
+        )
+        write_event(spool, odd)
+        assert ingest_spool(spool) == Ingestion(recorded=1)
+        assert AuditEntry.objects.get().detail["omitted"] == "too large"
+
     def test_no_folder_is_an_empty_spool(self, tmp_path: Path) -> None:
         assert ingest_spool(tmp_path / "nowhere") == Ingestion()
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.engine import EngineStatus, Outcome, RunOrder
-from jazari.studies.errors import RunNotFound
+from jazari.studies.errors import RunConflict
 from jazari.studies.flare import notes, pins
-from jazari.studies.flare.errors import BadOrder
 
 
 class FlareEngine:
@@ -26,21 +25,14 @@ class FlareEngine:
     def start(self, order: RunOrder) -> None:
         """Write the order down and return; the same order again is harmless.
 
-        Raises ``BadOrder`` if it is new and includes whom the directory does not name.
+        Raises ``RunConflict`` for another order under its id, or one that includes whom the directory does
+        not name.
         """
-        if not self._is_known(order.run):
-            named = pins.read_pins(self._engine).institutes
-            strangers = [name for name in order.participants if name not in named]
-            if strangers:
-                raise BadOrder(f"{', '.join(strangers)} has no access to the engine: order the run without it.")
+        named = pins.read_pins(self._engine).institutes
+        strangers = [name for name in order.participants if name not in named]
+        if strangers:
+            raise RunConflict(f"{', '.join(strangers)} may not take part: order the run without it.")
         Coordinator(self._runs, order)
-
-    def _is_known(self, run: str) -> bool:
-        try:
-            Coordinator.open(self._runs, run)
-        except RunNotFound:
-            return False
-        return True
 
     def status(self, run: str) -> EngineStatus:
         """Where the run stands; raises ``RunNotFound``."""
@@ -62,5 +54,14 @@ class FlareEngine:
         Coordinator.open(self._runs, run).cancel(reason)
 
     def revoke(self, namespace: str) -> None:
-        """Shut an institute out: connections are cut at their next message, its runs fail."""
-        pins.revoke(self._engine, namespace)
+        """Shut an institute out for good: connections are cut at their next message, its runs fail."""
+        if not pins.revoke(self._engine, namespace):
+            return
+        for path in sorted(self._runs.glob("*/order.json")):
+            if not (path.parent / "end.json").exists():
+                self._fail_without(namespace, path.parent.name)
+
+    def _fail_without(self, namespace: str, run: str) -> None:
+        coordinator = Coordinator.open(self._runs, run)
+        if namespace in coordinator.order.participants:
+            coordinator.fail(f"{namespace} may not take part any more: order the run without it.")

@@ -9,10 +9,13 @@ JazariError
 
 from __future__ import annotations
 
-from jazari.core.errors import ExitCode, JazariError
+from jazari.core.errors import ExitCode
+from jazari.studies.errors import StudyError
 
 
-class EngineError(JazariError):
+class EngineError(StudyError):
+    """Anything that the engine adds to what can go wrong in a study."""
+
     code = "studies.engine"
 
 
@@ -28,10 +31,3 @@ class EngineNotReady(EngineError):
 
     code = "studies.engine-not-ready"
     exit_code = ExitCode.UNAVAILABLE
-
-
-class BadOrder(EngineError):
-    """The engine cannot take this run, or knows none of this name."""
-
-    code = "studies.bad-engine-order"
-    exit_code = ExitCode.USAGE

@@ -21,6 +21,7 @@ from nvflare.apis.fl_constant import FLContextKey
 
 from jazari.core.errors import JazariError
 from jazari.studies.coordinator import Coordinator
+from jazari.studies.errors import NoPermit
 from jazari.studies.flare import notes
 from jazari.studies.flare.attempts import Attempt, FlareJobs, retry_delay
 from jazari.studies.flare.live import read_live
@@ -29,7 +30,7 @@ from jazari.studies.flare.pins import PinBoard
 LOOP_SECONDS = 0.2
 ATTEMPTS_PER_ROUND = 8
 PERMIT_SECONDS = 20.0
-LAST_CONFIRMATIONS_SECONDS = 20.0
+LAST_CONFIRMATIONS_SECONDS = 30.0
 _log = logging.getLogger("jazari.engine.keeper")
 
 
@@ -51,7 +52,6 @@ class _Kept:
         self.coordinator, self.participants = coordinator, participants
         self.attempt: Attempt | None = None
         self.round, self.attempts, self.not_before = -1, 0, 0.0
-        self.ended_at = 0.0
 
 
 class Keeper:
@@ -134,7 +134,7 @@ class Keeper:
         refusals = self._flare.refusals(attempt)
         for name, code in refusals.items():
             # The institute's worker may not have seen the run's record yet; anything else is final.
-            if code != "studies.no-permit" or time.monotonic() - attempt.started > PERMIT_SECONDS:
+            if code != NoPermit.code or time.monotonic() - attempt.started > _patience(kept):
                 kept.coordinator.fail(f"{name} refused this run ({code}): ask its steward.")
                 return f"refused by {name}"
         if refusals:
@@ -149,9 +149,8 @@ class Keeper:
 
     def _wind_up(self, run: str, kept: _Kept, finished: bool) -> None:
         """A run that has ended: let its job collect confirmations for a while, then forget both."""
-        kept.ended_at = kept.ended_at or time.monotonic()
         attempt = kept.attempt
-        waiting = finished and time.monotonic() - kept.ended_at < LAST_CONFIRMATIONS_SECONDS
+        waiting = finished and self._seconds_since_end(run) < LAST_CONFIRMATIONS_SECONDS
         if attempt is not None and waiting and not self._flare.is_over(attempt):
             return
         if attempt is None and waiting and kept.coordinator.pending() and not self._gone(kept):
@@ -163,6 +162,15 @@ class Keeper:
         notes.write_note(self._engine, run, "")
         self._kept.pop(run, None)
         self._over.add(run)
+
+
+    def _seconds_since_end(self, run: str) -> float:
+        return time.time() - (self._engine / "runs" / run / "end.json").stat().st_mtime
+
+
+def _patience(kept: _Kept) -> float:
+    """Seconds that an institute's worker has to write a permit: less where rounds are short."""
+    return min(PERMIT_SECONDS, kept.coordinator.order.round_deadline_seconds / 2)
 
 
 def _names(names: list[str]) -> str:

@@ -61,14 +61,18 @@ def write_pins(engine: Path, pins: Pins) -> None:
     write_atomic(engine / FILE, canonical_json({"server": pins.server, "institutes": dict(pins.institutes)}))
 
 
-def revoke(engine: Path, namespace: str) -> None:
-    """Shut ``namespace`` out of this node's engine for good, whatever the directory says later; twice is once."""
+def revoke(engine: Path, namespace: str) -> bool:
+    """Shut ``namespace`` out of this node's engine for good, whatever the directory says later.
+
+    Whether it was new: once is enough.
+    """
     with locked(engine / ".revoked.lock", "Another revocation"):
         known, pins = _revoked(engine), read_pins(engine)
         if namespace not in known:
             write_atomic(engine / REVOKED, canonical_json(sorted({*known, namespace})))
         if namespace in pins.institutes:
             write_pins(engine, pins)
+        return namespace not in known
 
 
 def read_pins(engine: Path) -> Pins:

@@ -3,7 +3,8 @@
 A table of rows is divided into cells. A cell with 1 to ``floor`` - 1 distinct subjects is left out. Whoever
 knows the whole can subtract what is released, so everything left out must together stand for at least
 ``floor`` subjects: while it does not, the smallest released cell is left out too. Where anything is left out,
-empty cells are as well, so that nobody learns which of them are empty.
+empty cells are as well, so that nobody learns which of them are empty, except those of levels which the
+institute does not even declare.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ class Division:
     kept: Mask
 
 
-def divide(group: Codes, part: Codes, subject: Codes, shape: tuple[int, int], floor: int) -> Division:
+def divide(
+    group: Codes, part: Codes, subject: Codes, shape: tuple[int, int], floor: int, possible: Mask | None = None
+) -> Division:
     """Count rows and subjects by (group, part) and leave out what the floor demands.
 
-    ``group`` and ``part`` hold one index per row; a row with -1 in either is in no cell.
+    ``group`` and ``part`` hold one index per row; a row with -1 in either is in no cell. ``possible`` (parts,)
+    marks parts that can have rows at all; the others are known to be empty and never left out.
     """
     groups, parts = shape
     cell = np.where((group >= 0) & (part >= 0), group * parts + part, -1)
@@ -47,6 +51,8 @@ def divide(group: Codes, part: Codes, subject: Codes, shape: tuple[int, int], fl
     for index in np.flatnonzero(((subjects > 0) & (subjects < floor)).any(axis=1)):
         own = np.where(group == index, part, -1)
         left_out[index], behind[index] = _leave_out(own, subject, subjects[index], floor)
+    if possible is not None:
+        left_out &= possible
     kept = (cell >= 0) & ~np.append(left_out.ravel(), True)[cell]
     return Division(
         np.where(left_out, 0, rows).astype(np.int64), np.where(left_out, 0, subjects), left_out, behind, kept

@@ -20,7 +20,6 @@ def build_result(design: Design, state: GlmState) -> dict[str, Any]:
         "family": design.plan.parameters.family,
         "rows": state.rows,
         "subjects": state.subjects,
-        "iterations": state.iterations,
         "ridge": design.plan.parameters.ridge,
         "reference": reference,
         "levels_without_rows": empty,

@@ -26,12 +26,19 @@ class Groups:
     def of(cls, table: Table, layout: Layout) -> Groups:
         """Cross the grouping variables; rows where one is missing are in its last group."""
         group = np.zeros(table.rows, dtype=np.int64)
+        possible = np.ones(1, dtype=np.bool_)
         for variable, size in zip(layout.grouping, layout.sizes, strict=True):
             codes = table.levels(variable.name, variable.levels)
             group = group * size + np.where(codes < 0, size - 1, codes)
+            possible = np.logical_and.outer(possible, np.append(_declared(table, variable), True)).ravel()
         whole = np.zeros(table.rows, dtype=np.int64)
-        division = divide(whole, group, table.subject, (1, layout.groups), layout.plan.floor)
+        division = divide(whole, group, table.subject, (1, layout.groups), layout.plan.floor, possible)
         return cls(np.where(division.kept, group, -1), layout.groups, division)
+
+
+def _declared(table: Table, variable: AgreedVariable) -> Mask:
+    """Which of the agreed levels this institute's own schema declares."""
+    return np.isin(variable.levels, table.schema.variable(variable.name).levels)
 
 
 def local_counts(table: Table, groups: Groups, layout: Layout) -> Sums:
@@ -144,8 +151,9 @@ class VariableRows:
         if not cells:
             return {}
         floor, shape = self.layout.plan.floor, (self.groups.count, cells)
-        division = divide(self.group, self._cell_of_row(), self.table.subject, shape, floor)
-        left_out = division.left_out | self.closed[:, None]
+        possible = _declared(self.table, self.variable) if self.variable.kind == "category" else np.ones(cells, np.bool_)
+        division = divide(self.group, self._cell_of_row(), self.table.subject, shape, floor, possible)
+        left_out = (division.left_out | self.closed[:, None]) & possible
         name = f"{self.name}.cells"
         return {
             name: division.rows,

@@ -15,11 +15,10 @@ from jazari.studies.recipes.statistics_layout import Layout, group_labels
 
 
 def build_result(layout: Layout, first: Sums, second: Sums) -> dict[str, Any]:
-    """``{"groups": [...], "left_out": {...}}``; a value is None where every institute left it out.
+    """``{"groups": [...], "left_out": {...}}``; a value is None where nobody told one and somebody left it out.
 
     ``left_out`` counts the institutes that left something out: per value in a group, and altogether.
     """
-    everybody = layout.plan.institutes
     groups = []
     for index, labels in enumerate(group_labels(layout)):
         rows, left_out = int(first["rows"][index]), int(first["left_out"][index])
@@ -27,12 +26,16 @@ def build_result(layout: Layout, first: Sums, second: Sums) -> dict[str, Any]:
             continue
         groups.append({
             "by": labels,
-            "rows": rows if left_out < everybody else None,
-            "subjects": int(first["subjects"][index]) if left_out < everybody else None,
+            "rows": _known(rows, left_out),
+            "subjects": _known(int(first["subjects"][index]), left_out),
             "left_out": left_out,
             "variables": {v.name: _describe(layout, v, index, first, second) for v in layout.studied},
         })  # fmt: skip
     return {"groups": groups, "left_out": _count_left_out(layout, first)}
+
+
+def _known(value: int, left_out: int) -> int | None:
+    return None if value == 0 and left_out else value
 
 
 def _count_left_out(layout: Layout, first: Sums) -> dict[str, int]:
@@ -47,8 +50,8 @@ def _count_left_out(layout: Layout, first: Sums) -> dict[str, int]:
 def _describe(layout: Layout, variable: AgreedVariable, index: int, first: Sums, second: Sums) -> dict[str, Any]:
     name = variable.name
     left_out = int(first[f"{name}.left_out"][index])
-    known = left_out < layout.plan.institutes
     missing, present = int(first[f"{name}.missing"][index]), int(first[f"{name}.present"][index])
+    known = missing + present > 0 or left_out == 0
     told: dict[str, Any] = {
         "missing": missing if known else None,
         "present": present if known else None,
@@ -84,7 +87,7 @@ def _variance(name: str, index: int, second: Sums) -> float | None:
 
 def _cells(layout: Layout, variable: AgreedVariable, index: int, first: Sums) -> dict[str, Any]:
     counts, left_out = first[f"{variable.name}.cells"][index], first[f"{variable.name}.cells.left_out"][index]
-    told = [int(n) if out < layout.plan.institutes else None for n, out in zip(counts, left_out, strict=True)]
+    told = [_known(int(n), int(out)) for n, out in zip(counts, left_out, strict=True)]
     edges = layout.edges(variable)
     if edges is None:
         levels = {level: {"rows": n, "left_out": int(out)}

@@ -191,14 +191,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     blocks = b"".join(((128 * 1024 << 3) | 0b010).to_bytes(3, "little") + b"\n" for _ in range(1000))
     last = ((1 << 3) | 0b011).to_bytes(3, "little") + b"\n"
     liar = b"\x28\xb5\x2f\xfd" + bytes([0b10_1_0_0_0_00]) + (1000).to_bytes(4, "little") + blocks + last
-    with pytest.raises(BadSegment):
+    with pytest.raises(BadSegment, match="damaged"):
         list(frames(liar))
 
 
 def test_a_frame_without_declared_size_is_refused() -> None:
     writer = zstandard.ZstdCompressor(write_content_size=False).compressobj()
     data = writer.compress(b"{}\n") + writer.flush()
-    with pytest.raises(BadSegment, match="no known size"):
+    with pytest.raises(BadSegment, match="unknown size"):
         list(frames(data))
 
 

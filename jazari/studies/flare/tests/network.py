@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -95,6 +96,18 @@ class EngineNetwork:
         """``kill -9`` of a node's engine process, and wait for its end."""
         self.running[name].kill()
         self.running.pop(name).wait()
+
+    def is_connected(self, name: str) -> bool:
+        """Whether an institute's engine process holds a connection to the Root (or a relay in front of it)."""
+        if name not in self.running:
+            return False
+        found = psutil.Process(self.running[name].pid).net_connections("tcp")
+        return any(c.status == psutil.CONN_ESTABLISHED and c.raddr.port in self.ports(name) for c in found if c.raddr)
+
+    def ports(self, name: str) -> set[int]:
+        """Where an institute's kit dials."""
+        service = json.loads((self.engine_folder(name) / "kit/startup/fed_client.json").read_bytes())
+        return {int(service["servers"][0]["service"]["target"].rpartition(":")[2])}
 
     def job_processes(self, name: str) -> list[psutil.Process]:
         """The processes that a node's engine process started for jobs."""

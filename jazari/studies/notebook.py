@@ -1,0 +1,110 @@
+"""What an institute has written down about a run: ``engine/answers/<run>/``.
+
+::
+
+    begun.json    the permit under which it began; a later one must say the same
+    0001.answer   the exact bytes that left in round 1
+    0001.total    the exact total that came back for it
+    ended.json    transcript digest and number of rounds
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from jazari.core.canonical import canonical_json
+from jazari.core.files import locked, plain_os_errors, write_private
+from jazari.studies.errors import RunConflict, RunNotFound
+from jazari.studies.messages import check_run_id
+from jazari.studies.permits import Permit
+
+_PINNED = ("run", "run_record", "agreement", "participants", "namespace", "dataset", "data_sha256")
+LOCK_SECONDS = 3600.0
+"""A second process waits for the first; how long a round may take is the coordinator's deadline."""
+
+
+class Notebook:
+    """The files of one run at one institute. Whoever writes holds ``locked()``."""
+
+    def __init__(self, engine_folder: Path, run: str) -> None:
+        self._run = run
+        self._folder = engine_folder / "answers" / check_run_id(run)
+
+    @contextmanager
+    def locked(self) -> Iterator[Notebook]:
+        """One process at a time answers for a run."""
+        with locked(self._folder / "lock", "Another process of this institute's engine", LOCK_SECONDS):
+            yield self
+
+    def begin(self, permit: Permit) -> None:
+        """Pin the permit at the first request; raises ``RunConflict`` if a later one is about something else."""
+        path = self._folder / "begun.json"
+        if not path.exists():
+            write_private(path, canonical_json(permit.model_dump(mode="json")))
+            return
+        begun = self.begun()
+        if any(getattr(begun, name) != getattr(permit, name) for name in _PINNED):
+            raise RunConflict(f"The permit of run {self._run} was changed after it began: record a new run.")
+
+    def begun(self) -> Permit:
+        """The permit under which the run began; raises ``RunNotFound``."""
+        path = self._folder / "begun.json"
+        if not path.exists():
+            raise RunNotFound(f"Run {self._run} has not begun here.")
+        try:
+            return Permit.model_validate_json(self._read("begun.json"))
+        except ValidationError as error:
+            raise RunConflict(f"{path} was changed by somebody: restore it from a backup.") from error
+
+    def answered(self) -> int:
+        """The last round whose answer is stored."""
+        return self._count("answer")
+
+    def totals(self) -> int:
+        """The last round whose total is stored."""
+        return self._count("total")
+
+    def _count(self, suffix: str) -> int:
+        number = 0
+        while (self._folder / f"{number + 1:04}.{suffix}").exists():
+            number += 1
+        return number
+
+    def answer(self, number: int) -> bytes:
+        """The bytes that left in a round."""
+        return self._read(f"{number:04}.answer")
+
+    def store_answer(self, number: int, answer: bytes) -> None:
+        """Make the answer durable; it may leave after this."""
+        write_private(self._folder / f"{number:04}.answer", answer)
+
+    def total(self, number: int) -> bytes:
+        """The total of a round."""
+        return self._read(f"{number:04}.total")
+
+    def store_total(self, number: int, total: bytes) -> None:
+        """Make the total durable; it may be computed with after this."""
+        write_private(self._folder / f"{number:04}.total", total)
+
+    def end(self, transcript: str, rounds: int) -> None:
+        """Note that the last total is here."""
+        write_private(self._folder / "ended.json", canonical_json({"transcript": transcript, "rounds": rounds}))
+
+    def has_ended(self) -> bool:
+        """Whether the last total is here."""
+        return (self._folder / "ended.json").exists()
+
+    def transcript(self) -> str:
+        """The transcript digest; raises ``RunNotFound`` before the end."""
+        if not self.has_ended():
+            raise RunNotFound(f"Run {self._run} has not ended here: wait for its last round.")
+        return str(json.loads(self._read("ended.json"))["transcript"])
+
+    def _read(self, name: str) -> bytes:
+        with plain_os_errors(self._folder / name):
+            return (self._folder / name).read_bytes()

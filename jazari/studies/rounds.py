@@ -1,0 +1,71 @@
+"""What a run's totals lead to: the same fold for the coordinator and for every institute."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jazari.core.canonical import digest
+from jazari.studies.agreement import StudyText
+from jazari.studies.contract import Contract
+from jazari.studies.errors import BrokenContract
+from jazari.studies.messages import Message, Sums, encode
+from jazari.studies.recipes.registry import plan_of
+
+
+class Fold:
+    """The states after 0, 1, 2 ... totals of one run, computed once each and in order."""
+
+    def __init__(self, study: StudyText, institutes: int) -> None:
+        self.recipe, self.plan = plan_of(study, institutes)
+        self._states: list[Any] = [self.recipe.initial_state(self.plan)]
+
+    @property
+    def known(self) -> int:
+        """How many totals have been taken in."""
+        return len(self._states) - 1
+
+    def state(self, totals: int) -> Any:
+        """The state after so many totals, all of which must have been taken in."""
+        return self._states[totals]
+
+    def contract(self, totals: int) -> Contract:
+        """The output contract of the round that starts after so many totals."""
+        return self.recipe.contract(self.state(totals), self.plan)
+
+    def take(self, total: Sums) -> Any:
+        """The state after one more total. Raises ``BrokenContract`` when it leads nowhere."""
+        with np.errstate(all="ignore"):
+            try:
+                state = self.recipe.update(self._states[-1], total, self.plan)
+            except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+                raise BrokenContract("The totals lead to no next state: ask the author of the study.") from error
+        self._states.append(state)
+        return state
+
+
+def total_bytes(run: str, round_number: int, total: Sums) -> bytes:
+    """The exact bytes of a round's total, as they are stored and counted into the transcript."""
+    return encode(Message("answer", run, round_number, total))
+
+
+def add_up(parts: Sequence[Sums]) -> Sums:
+    """The sum of several institutes' outputs, added in the given order."""
+    total = {name: array.copy() for name, array in parts[0].items()}
+    for part in parts[1:]:
+        for name, array in part.items():
+            total[name] = np.asarray(total[name] + array)
+    return total
+
+
+def transcript_digest(run: str, agreement: str, participants: Sequence[str], totals: Sequence[bytes]) -> str:
+    """What every participant and the proposer can compare: run, agreement, institutes, all totals' bytes."""
+    return digest({
+        "run": run,
+        "agreement": agreement,
+        "participants": sorted(participants),
+        "totals": [hashlib.sha256(total).hexdigest() for total in totals],
+    })  # fmt: skip

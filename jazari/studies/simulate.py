@@ -1,0 +1,56 @@
+"""A study over tables in memory: recipe, guard and messages, without files, permits or processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jazari.studies import guard
+from jazari.studies.agreement import StudyText
+from jazari.studies.data.schema import check_agreed
+from jazari.studies.data.table import Table
+from jazari.studies.errors import RunFailed
+from jazari.studies.messages import Message, Sums, decode, encode
+from jazari.studies.rounds import Fold, add_up
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """``totals`` of each round; ``bytes_out`` by institute, over all rounds."""
+
+    result: dict[str, Any]
+    totals: tuple[Sums, ...]
+    bytes_out: dict[str, int]
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it took."""
+        return len(self.totals)
+
+
+def simulate(study: StudyText, tables: Mapping[str, Table]) -> Simulated:
+    """Run ``study`` over ``tables`` (by institute). Raises what the institutes would, or ``RunFailed``."""
+    fold = Fold(study, len(tables))
+    bytes_out = dict.fromkeys(sorted(tables), 0)
+    totals: list[Sums] = []
+    for table in tables.values():
+        check_agreed(table.schema, study.variables)
+    while len(totals) < study.max_rounds:
+        answers = {name: _answer(fold, tables[name], study, len(totals)) for name in sorted(tables)}
+        for name, answer in answers.items():
+            bytes_out[name] += len(answer)
+        totals.append(add_up([decode(answer).arrays for answer in answers.values()]))
+        fold.contract(len(totals) - 1).check(totals[-1], len(tables))
+        state = fold.take(totals[-1])
+        if state.failure:
+            raise RunFailed(state.failure)
+        if state.done:
+            return Simulated(fold.recipe.result(state, fold.plan), tuple(totals), bytes_out)
+    raise RunFailed(f"There is no result after {len(totals)} rounds: propose the study with more rounds.")
+
+
+def _answer(fold: Fold, table: Table, study: StudyText, totals: int) -> bytes:
+    sums = fold.recipe.local(table, fold.state(totals), fold.plan)
+    released = guard.release(fold.contract(totals), sums, study.floor)
+    return encode(Message("answer", "simulated", totals + 1, released))
