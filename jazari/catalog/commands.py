@@ -39,10 +39,10 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Find what the network published, in the verified copy that is here."""
+    _open(home)
     from jazari.catalog.queries import search as find
 
     out = Output(as_json)
-    _open(home)
     page = find(
         " ".join(words or ()),
         types=kind or (),
@@ -104,10 +104,10 @@ def publish(
     as_json: JsonOption = False,
 ) -> None:
     """Check a card, sign it and publish it in this node's log. Repeating it is harmless."""
+    node = _open(home)
     from jazari.catalog.operations import publish_draft, read_draft
 
     out = Output(as_json)
-    node = _open(home)
     draft = read_draft(draft_file)
     if check_only:
         out.print_result({"valid": True, "type": draft.type, "name": draft.name}, "The card is valid.")
@@ -127,10 +127,10 @@ def show(
     """Show one card whole."""
     import json
 
+    _open(home)
     from jazari.catalog.queries import get_item
 
     out = Output(as_json)
-    _open(home)
     item = get_item(reference)
     record = item.as_record()
     facts = _facts(item, language) | {"card": record.card, "files": [file.model_dump() for file in record.files]}
@@ -144,13 +144,13 @@ def croissant(
     language: LanguageOption = "fr",
 ) -> None:
     """Print a dataset card as Croissant 1.0 (JSON-LD)."""
+    node = _open(home)
     from jazari.catalog.croissant import to_croissant
     from jazari.catalog.errors import ItemNotFound
     from jazari.catalog.queries import get_item
     from jazari.catalog.texts import in_language
     from jazari.federation.exchange import open_reader
 
-    node = _open(home)
     item = get_item(reference)
     if item.type != "dataset" or item.problem:
         raise ItemNotFound(f"{item.ref} is no dataset card: find one with `jazari search --type dataset`.")
@@ -163,11 +163,11 @@ def croissant(
 @command(catalog_app, "reindex", example="jazari catalog reindex")
 def reindex(home: HomeOption, as_json: JsonOption = False) -> None:
     """Drop the index and build it again from the verified records that are here."""
+    node = _open(home)
     from jazari.catalog.indexing import rebuild_index
     from jazari.federation.exchange import open_reader
 
     out = Output(as_json)
-    node = _open(home)
     with out.progress("Building the index"):
         report = rebuild_index(open_reader(node))
     out.print_result(

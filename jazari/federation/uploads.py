@@ -20,7 +20,7 @@ from jazari.core.errors import DiskFull, JazariError
 from jazari.core.files import plain_os_errors
 from jazari.federation.blocking import QUICK, SLOW, run
 from jazari.federation.errors import BadRequest, FederationError, TooLarge, TooSlow, UploadBusy
-from jazari.federation.http import Receive, Scope, Send, content_length, send_error
+from jazari.federation.http import Message, Receive, Scope, Send, content_length, send_error
 from jazari.federation.rules import DRAIN_BYTES
 from jazari.federation.service import RootService
 from jazari.federation.signed_requests import Claim
@@ -55,13 +55,14 @@ class Uploads:
         shutil.rmtree(service.uploads, ignore_errors=True)  # what a crash left behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        body = _Body(receive)
+        request = Request(scope, body.receive)
         try:
             receipt = await self._receive(request)
         except ClientDisconnect:
             return
         except JazariError as error:
-            await _drain(receive)
+            await body.drain()
             await send_error(send, error)
         except Exception as error:  # noqa: BLE001,RUF100  the institute gets a code, our log the details
             traceback.print_exception(error)
@@ -144,16 +145,26 @@ async def _temporary(folder: Path) -> AsyncIterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-async def _drain(receive: Receive) -> None:
-    """Take a little more of a refused body, so that a client in mid-sending reads the answer and not a reset."""
-    left = DRAIN_BYTES
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            while left > 0:
-                message = await receive()
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
-                    return
-                left -= len(message.get("body", b""))
+class _Body:
+    """The body of one request: knows whether it came to its end."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def receive(self) -> Message:
+        """The next message of the server."""
+        message = await self._receive()
+        self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Take a little more of a refused body, so that a client in mid-sending reads the answer, not a reset."""
+        left = DRAIN_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while left > 0 and not self._ended:
+                    left -= len((await self.receive()).get("body", b""))
 
 
 async def _send_json(send: Send, document: dict[str, Any]) -> None:

@@ -103,10 +103,10 @@ def list_entries(
     as_json: JsonOption = False,
 ) -> None:
     """Show entries, the newest first."""
+    _open(home)
     from jazari.governance.queries import find_entries
 
     out = Output(as_json)
-    _open(home)
     rows = find_entries(kind=kind, actor=actor, subject=subject, before=before, limit=limit)
     data = {"entries": [asdict(row.as_entry()) | {"detail": row.detail} for row in rows]}
     columns = ("no.", "moment", "kind", "actor", "subject", "detail")
@@ -121,11 +121,11 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write the whole trail to a file, one JSON entry per line, for `audit verify --file` elsewhere."""
+    _open(home)
     from jazari.governance.exports import write_export
     from jazari.governance.queries import all_entries
 
     out = Output(as_json)
-    _open(home)
     with out.progress("Exporting the audit trail"):
         count = write_export(all_entries(), out_file)
     out.print_result({"entries": count, "file": out_file}, f"{count} entries written to {out_file}.")

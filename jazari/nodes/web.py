@@ -29,7 +29,7 @@ from jazari.nodes.supervision import bind
 from jazari.settings.home import Home
 
 SIGN_OF_LIFE_SECONDS = 2.0
-STOP_SECONDS = 3
+STOP_SECONDS = 1
 MOST_CONNECTIONS = 2000
 
 

@@ -131,7 +131,7 @@ def _body(response: httpx.Response, url: str, start: int) -> Iterator[bytes]:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             raise SourceUnavailable(f"{url} sent another part than was asked for: try again later.")
         skip = 0
-    for chunk in response.iter_bytes(CHUNK):
+    for chunk in response.iter_raw():
         if skip < len(chunk):
             yield chunk[skip:]
         skip = max(0, skip - len(chunk))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,4 +119,4 @@ def why_not(network: DemoNetwork, namespace: str, study: StudyOutcome) -> str:
     """What the audit trail of an institute that did not take part says about the run."""
     trail = network.operator.run("audit", "list", "--kind", "studies.not-taking-part", home=network.home(namespace))
     entries = [entry for entry in trail["entries"] if entry["subject"] == study.run]
-    return json.dumps(entries[-1]["detail"], ensure_ascii=False) if entries else ""
+    return str(entries[0]["detail"]["message"]) if entries else ""

@@ -15,7 +15,10 @@ def normal_p_value(statistic: float) -> float:
 
 def student_p_value(statistic: float, freedom: int) -> float:
     """P(\\|T\\| >= \\|statistic\\|) for Student's T with ``freedom`` degrees of freedom (at least 1)."""
-    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + statistic * statistic))
+    whole = freedom + statistic * statistic
+    if statistic * statistic < freedom:
+        return 1.0 - incomplete_beta(0.5, freedom / 2, statistic * statistic / whole)
+    return incomplete_beta(freedom / 2, 0.5, freedom / whole)
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:

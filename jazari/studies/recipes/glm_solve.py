@@ -16,8 +16,8 @@ from jazari.studies.data.table import Floats, Mask
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.glm_design import Design
 
-CONVERGED = 1e-7
-"""Largest step, relative to the coefficients, after which the next would be below rounding (quadratic)."""
+CONVERGED = 1e-11
+"""Largest last step, relative to the coefficients: the information was taken before it and must be as exact."""
 
 SINGULAR = 1e-10
 """Smallest eigenvalue of the equations scaled to unit diagonal."""
