@@ -253,7 +253,7 @@ def run(
 
     out = Output(as_json)
     record = operations.start_run(node, study)
-    facts = {"run": record.ref, "participants": sorted(record.card["participants"])}
+    facts: dict[str, Any] = {"run": record.ref, "participants": sorted(record.card["participants"])}
     if wait:
         facts |= _wait(out, record.ref, timeout)
     out.print_result(facts, facts.get("sentence") or f"Recorded as {record.ref}; follow it with `jazari study watch`.")

@@ -20,6 +20,7 @@ from jazari.core.errors import JazariError
 from jazari.studies.cards import AttestationCard, ResultCard, RunCard, result_name, run_id
 from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
+from jazari.studies.each import each
 from jazari.studies.errors import RunNotFound, UntrueResult
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
@@ -51,12 +52,12 @@ class Follower:
             self._ask_about_own,
             self._publish_own,
         )
-        return any([step() for step in steps])
+        return each(steps, lambda step: step())
 
     def _note_new_runs(self) -> bool:
         known = set(Run.objects.values_list("reference", flat=True))
         new = [record for record in self.here.records.of("run") if record.ref not in known]
-        return any([self._note(record) for record in new])
+        return each(new, self._note)
 
     def _note(self, record: Record) -> bool:
         card = RunCard.model_validate(record.card)
@@ -117,7 +118,7 @@ class Follower:
 
     def _withdraw_permits(self) -> bool:
         rows = Run.objects.filter(permitted=True, attested=False)
-        return any([self._withdraw_permit(row) for row in rows if self._no_longer_allowed(row)])
+        return each(rows, self._withdraw_permit)
 
     def _no_longer_allowed(self, row: Run) -> bool:
         if self.here.records.is_withdrawn(row.reference) or self.here.records.is_withdrawn(row.study):
@@ -126,6 +127,8 @@ class Follower:
         return mine is None or mine.choice is not Choice.APPROVE
 
     def _withdraw_permit(self, row: Run) -> bool:
+        if not self._no_longer_allowed(row):
+            return False
         withdraw_permit(self.here.engine_folder, row.run)
         row.permitted, row.message = (
             False,
@@ -137,7 +140,7 @@ class Follower:
 
     def _attest(self) -> bool:
         rows = Run.objects.filter(permitted=True, attested=False)
-        return any([self._attest_one(row) for row in rows])
+        return each(rows, self._attest_one)
 
     def _attest_one(self, row: Run) -> bool:
         participant = Participant(self.here.engine_folder, self.here.namespace)
@@ -155,7 +158,7 @@ class Follower:
 
     def _ask_about_own(self) -> bool:
         rows = [row for row in self._own() if not row.is_over]
-        return any([self._ask_about(row) for row in rows])
+        return each(rows, self._ask_about)
 
     def _own(self) -> list[Run]:
         return list(Run.objects.filter(reference__startswith=f"{self.here.namespace}/", published=False))
@@ -168,11 +171,11 @@ class Follower:
 
     def _publish_own(self) -> bool:
         rows = [row for row in self._own() if row.state == Run.State.FINISHED]
-        return any([self._publish(row) for row in rows])
+        return each(rows, self._publish)
 
     def _publish(self, row: Run) -> bool:
         attested = attestations(self.here, row)
-        transcript = row.outcome["transcript"]
+        transcript = row.finished_outcome["transcript"]
         untrue = sorted(name for name, said in attested.items() if said != transcript)
         if untrue:
             self._refuse_result(row, untrue)
@@ -194,7 +197,7 @@ class Follower:
 
     def _publish_result(self, row: Run, attested: tuple[str, ...]) -> None:
         study = study_of(self.here.records, row.study)
-        outcome = row.outcome
+        outcome = row.finished_outcome
         card = ResultCard(
             title=study.text.title,
             rounds=outcome["rounds"],
@@ -218,7 +221,7 @@ class Follower:
         """What this institute computed itself where it took part; else what the Root computed from the totals."""
         if row.permitted and row.attested:
             return Participant(self.here.engine_folder, self.here.namespace).result(row.run)
-        values: dict[str, Any] = row.outcome["result"]
+        values: dict[str, Any] = row.finished_outcome["result"]
         return values
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 
@@ -59,3 +61,10 @@ class Run(models.Model):
     def is_over(self) -> bool:
         """Whether the state is final."""
         return self.state in (self.State.FINISHED, self.State.FAILED, self.State.CANCELLED)
+
+    @property
+    def finished_outcome(self) -> dict[str, Any]:
+        """The outcome of a finished run (see ``engine.Outcome``)."""
+        if self.outcome is None:
+            raise ValueError(f"{self.reference} has no outcome")
+        return dict(self.outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,5 +157,5 @@ def withdraw(here: Here, reference: str, reason: str) -> Record:
     return record
 
 
-def _audit(here: Here, kind: str, subject: str, detail: dict[str, object]) -> None:
-    events.emit(AuditEvent(kind=kind, actor=here.namespace, subject=subject, detail=detail))
+def _audit(here: Here, kind: str, subject: str, detail: Mapping[str, object]) -> None:
+    events.emit(AuditEvent(kind=kind, actor=here.namespace, subject=subject, detail=dict(detail)))

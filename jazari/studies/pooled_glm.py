@@ -28,7 +28,9 @@ def usable_rows(table: Table, plan: Plan) -> pd.DataFrame:
     names = [*plan.parameters.predictors, *plan.parameters.responses]
     if plan.parameters.positive is not None:
         response = frame[plan.parameters.responses[0]]
-        frame[plan.parameters.responses[0]] = (response == plan.parameters.positive).astype(float).where(response.notna())
+        frame[plan.parameters.responses[0]] = (
+            (response == plan.parameters.positive).astype(float).where(response.notna())
+        )
     used = frame[names].notna().all(axis=1)
     while True:
         kept = _spare_some(frame, used & ~_in_small_cells(frame, used, plan), plan.floor)

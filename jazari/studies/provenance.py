@@ -20,7 +20,7 @@ def provenance_of(study: Study, run: Run, attested: tuple[str, ...]) -> Provenan
         recipe_digest=study.text.recipe_digest,
         participants=participants,
         datasets={institute: study.text.datasets[institute] for institute in participants},
-        transcript=run.outcome["transcript"],
+        transcript=run.finished_outcome["transcript"],
         attested=attested,
         software=f"jazari {version('jazari')}",
     )

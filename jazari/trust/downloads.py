@@ -64,6 +64,7 @@ def _fetch(source: Source, path: str, start: int, size: int, part: Path) -> None
     with part.open("ab") as file:
         if file.tell() > size:
             file.truncate(0)
+            file.seek(0)
         for attempt in range(ATTEMPTS):
             before = file.tell()
             if before == size:

@@ -207,6 +207,7 @@ class SourceFetcher(FetcherInterface):
         with part.open("ab") as file:
             if file.tell() > max_length:
                 file.truncate(0)
+                file.seek(0)
             for chunk in self._stream(url, file.tell()):
                 file.write(chunk)
                 if file.tell() > max_length:

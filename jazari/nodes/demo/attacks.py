@@ -53,7 +53,7 @@ def one_byte_in_a_blob(network: DemoNetwork, _studies: Sequence[StudyOutcome]) -
     """Somebody changes one byte of a file in a mirror; whoever verifies it is told which file."""
     tampered = network.folder / "outsider" / "tampered"
     shutil.copytree(mirror_folder(network), tampered)
-    blob = next(path for path in sorted(tampered.rglob("blobs/**/*")) if path.is_file())
+    blob = next(path for path in sorted((tampered / "targets" / "blobs").rglob("*")) if path.is_file())
     data = bytearray(blob.read_bytes())
     data[len(data) // 2] ^= 1
     blob.write_bytes(data)

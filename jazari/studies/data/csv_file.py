@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jazari.studies.data.loading import CHUNK_ROWS, Chunk, needed_columns
 from jazari.studies.data.schema import Schema
-from jazari.studies.errors import BadData, BadSchema, ColumnMissing, UnreadableData
+from jazari.studies.errors import BadData, ColumnMissing, UnreadableData
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -30,10 +30,7 @@ def read_chunks(path: Path, schema: Schema) -> Iterator[Chunk]:
 
 
 def _encoding(path: Path, schema: Schema) -> str:
-    try:
-        name = codecs.lookup(schema.encoding).name
-    except LookupError as error:
-        raise BadSchema(f"The encoding {schema.encoding!r} is unknown: write utf-8 or windows-1252.") from error
+    name = codecs.lookup(schema.encoding).name
     with _plain_errors(path, name), path.open("rb") as file:
         start = file.read(4)
     if start.startswith(_WIDE_MARKS) and not name.startswith("utf-16"):

@@ -24,6 +24,7 @@ A schema is a TOML or JSON file beside the data::
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import tomllib
@@ -124,6 +125,15 @@ class Schema(_Frozen):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = Field(default="utf-8", max_length=40)
     decimal: Literal[".", ","] = "."
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except (LookupError, ValueError) as error:
+            raise ValueError("write utf-8 or windows-1252") from error
+        return encoding
 
     @model_validator(mode="after")
     def _sound(self) -> Schema:

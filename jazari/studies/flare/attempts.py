@@ -83,6 +83,8 @@ class FlareJobs:
         return self._stall(attempt, live, status == RunStatus.RUNNING.value)
 
     def _stall(self, attempt: Attempt, live: Live, running: bool) -> str:
+        if attempt.job in self._engine.exception_run_processes:
+            return "a process of the job failed"
         if running and attempt.job not in self._engine.run_processes:
             return "the server's job process is gone"
         if live.job != attempt.job:

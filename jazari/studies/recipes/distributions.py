@@ -16,7 +16,7 @@ def normal_p_value(statistic: float) -> float:
 def student_p_value(statistic: float, freedom: int) -> float:
     """P(\\|T\\| >= \\|statistic\\|) for Student's T with ``freedom`` degrees of freedom (at least 1)."""
     whole = freedom + statistic * statistic
-    if statistic * statistic < freedom:
+    if abs(statistic) < 1:  # the other form would lose the digits of 1 - x
         return 1.0 - incomplete_beta(0.5, freedom / 2, statistic * statistic / whole)
     return incomplete_beta(freedom / 2, 0.5, freedom / whole)
 

@@ -50,7 +50,11 @@ def make_table(
 ) -> Table:
     """A table of the test schema; -1 and NaN are missing."""
     _, subject = np.unique(np.asarray(site), return_inverse=True)
-    numeric = {"ph": np.array(ph, dtype=float), "yield_": np.array(yields, dtype=float), "ill": np.array(ill, dtype=float)}
+    numeric = {
+        "ph": np.array(ph, dtype=float),
+        "yield_": np.array(yields, dtype=float),
+        "ill": np.array(ill, dtype=float),
+    }
     return Table(
         schema(), len(crop), subject.astype(np.int64), int(subject.max()) + 1, numeric,
         {"crop": np.array(crop, dtype=np.int64)},
@@ -65,7 +69,9 @@ def random_table(seed: int, rows: int = 200, rows_per_site: int = 1, missing: fl
     yields = 3 * ph - 5 * (crop == 2) + source.normal(0, 2, rows)
     ill = (source.random(rows) < 1 / (1 + np.exp(-(ph - 6.5) + 0.5 * (crop == 1)))).astype(float)
     ph[source.random(rows) < missing] = np.nan
-    return make_table(crop.tolist(), ph.tolist(), yields.tolist(), ill.tolist(), (np.arange(rows) // rows_per_site).tolist())
+    return make_table(
+        crop.tolist(), ph.tolist(), yields.tolist(), ill.tolist(), (np.arange(rows) // rows_per_site).tolist()
+    )
 
 
 def make_study(recipe: str, parameters: dict[str, Any], institutes: Sequence[str], **changes: Any) -> StudyText:
@@ -94,13 +100,18 @@ def write_csv(path: Path, table: Table) -> Path:
     """The rows of a test table as an institute's file."""
     crops = [*CROPS, ""]
     cells = zip(table.subject, table.codes["crop"], *table.numeric.values(), strict=True)
-    lines = [f"s{site},{crops[crop]}," + ",".join("" if n != n else repr(float(n)) for n in numbers) for site, crop, *numbers in cells]
+    lines = [
+        f"s{site},{crops[crop]}," + ",".join("" if n != n else repr(float(n)) for n in numbers)
+        for site, crop, *numbers in cells
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("site,crop,ph,yield,ill\n" + "\n".join(lines) + "\n")
     return path
 
 
-def make_order(study: StudyText, run: str = "r-1", deadline: float = 60.0, institutes: Sequence[str] | None = None) -> RunOrder:
+def make_order(
+    study: StudyText, run: str = "r-1", deadline: float = 60.0, institutes: Sequence[str] | None = None
+) -> RunOrder:
     """An order of ``study``."""
     return RunOrder(
         run=run,
@@ -144,7 +155,9 @@ class Site:
         signature = sign_bytes(load_signer(self.home / "steward.pem"), statement.signed_bytes())
         return ApprovalCard(statement=statement, steward_key=self.key.key, signature=signature)
 
-    def permit(self, study: StudyText, run: str = "r-1", institutes: Sequence[str] | None = None, **changes: Any) -> Permit:
+    def permit(
+        self, study: StudyText, run: str = "r-1", institutes: Sequence[str] | None = None, **changes: Any
+    ) -> Permit:
         """A permit as the worker writes it, with ``changes``; written to the engine folder."""
         agreement = agreement_digest(study)
         values: dict[str, Any] = {

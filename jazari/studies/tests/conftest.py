@@ -54,9 +54,7 @@ PROPOSAL = {
 def write_soil(folder: Path, rows: int = 60, start: int = 0) -> tuple[Path, Path, datasets.About]:
     """A data file with two rows for each of ``rows`` / 2 sites, its declaration, and what is said about it."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"s{start + n // 2},{CROPS[n % 2]},{0.0 if n % 6 == 0 else 5 + (n * 7 % 30) / 10}" for n in range(rows)
-    ]
+    lines = [f"s{start + n // 2},{CROPS[n % 2]},{0.0 if n % 6 == 0 else 5 + (n * 7 % 30) / 10}" for n in range(rows)]
     (folder / "soil.csv").write_text("site,crop,ph\n" + "\n".join(lines) + "\n")
     (folder / "soil.schema.toml").write_text(SCHEMA)
     (folder / "soil.about.toml").write_text(ABOUT)

@@ -17,7 +17,9 @@ def test_normal(statistic: float) -> None:
 
 @given(st.floats(-50, 50), st.integers(1, 200_000))
 def test_student(statistic: float, freedom: int) -> None:
-    assert student_p_value(statistic, freedom) == pytest.approx(2 * stats.t.sf(abs(statistic), freedom), rel=1e-8, abs=1e-290)
+    assert student_p_value(statistic, freedom) == pytest.approx(
+        2 * stats.t.sf(abs(statistic), freedom), rel=1e-8, abs=1e-290
+    )
 
 
 @given(st.floats(0.1, 500), st.floats(0.1, 500), st.floats(0, 1))

@@ -101,9 +101,13 @@ def test_binomial_is_the_maximum_of_the_likelihood() -> None:
         linear = beta[0] + beta[1] * (x - 6.5)
         return float((np.logaddexp(0, linear) - y * linear).sum())
 
-    best = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000})
+    best = optimize.minimize(
+        loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12, "maxiter": 4000}
+    )
     told = run(LOGISTIC | {"predictors": ["ph"]}, data)
-    assert estimates(told.result) == pytest.approx({"intercept": best.x[0] - 6.5 * best.x[1], "ph": best.x[1]}, rel=1e-5)
+    assert estimates(told.result) == pytest.approx(
+        {"intercept": best.x[0] - 6.5 * best.x[1], "ph": best.x[1]}, rel=1e-5
+    )
     assert told.result["responses"]["ill"]["deviance"] == pytest.approx(2 * best.fun, rel=1e-10)
     assert told.rounds <= 8
 
@@ -141,7 +145,9 @@ def test_values_far_from_zero_keep_their_digits() -> None:
     for name in NAMES:
         x = source.normal(0, 1, 200)
         crop = source.integers(0, 3, 200)
-        data[name] = make_table(crop.tolist(), (7 + x / 10).tolist(), (900 + x * 1e-4).tolist(), [0.0] * 200, range(200))
+        data[name] = make_table(
+            crop.tolist(), (7 + x / 10).tolist(), (900 + x * 1e-4).tolist(), [0.0] * 200, range(200)
+        )
     flipped = {"family": "gaussian", "responses": ["ph"], "predictors": ["yield_"]}
     told = run(flipped, data)
     assert told.rounds == 4
@@ -172,7 +178,14 @@ def test_a_level_without_any_event_is_named() -> None:
 
 def test_predictors_that_follow_from_each_other_are_named() -> None:
     table = random_table(1, 300, missing=0)
-    copied = Table(table.schema, table.rows, table.subject, table.subjects, table.numeric | {"yield_": 2 * table.numeric["ph"] + 1}, table.codes)
+    copied = Table(
+        table.schema,
+        table.rows,
+        table.subject,
+        table.subjects,
+        table.numeric | {"yield_": 2 * table.numeric["ph"] + 1},
+        table.codes,
+    )
     with pytest.raises(RunFailed, match="'ph', 'yield_' cannot be told apart"):
         run({"family": "gaussian", "responses": ["ill"], "predictors": ["ph", "yield_"]}, {"fes": copied})
 
@@ -209,7 +222,9 @@ def test_a_model_as_large_as_the_data_is_refused() -> None:
 def test_rows_of_a_rare_level_are_left_out_with_company() -> None:
     crop = [0] * 100 + [1] * 100 + [2] * 3
     source = np.random.default_rng(0)
-    table = make_table(crop, source.normal(7, 1, 203).tolist(), source.normal(0, 1, 203).tolist(), [0.0] * 203, range(203))
+    table = make_table(
+        crop, source.normal(7, 1, 203).tolist(), source.normal(0, 1, 203).tolist(), [0.0] * 203, range(203)
+    )
     told = run(LINEAR, {"fes": table}).result
     assert told["rows"] == 193
     assert told["levels_without_rows"] == {"crop": ["wheat"]}

@@ -18,7 +18,8 @@ from jazari.studies.messages import MAGIC, Message, check_run_id, decode, encode
 
 _names = st.from_regex(r"[a-z][a-z0-9._]{0,12}", fullmatch=True)
 _arrays = hnp.arrays(
-    st.sampled_from([np.dtype("int64"), np.dtype("float64")]), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+    st.sampled_from([np.dtype("int64"), np.dtype("float64")]),
+    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
 )
 _messages = st.builds(
     Message,

@@ -19,7 +19,12 @@ from jazari.studies.rounds import Fold, add_up
 from jazari.studies.simulate import simulate
 from jazari.studies.tests.builders import STATISTICS, make_study, make_table, random_table
 
-ALL = {"variables": ["ph", "yield_"], "by": ["crop"], "histograms": {"ph": [4, 5, 6, 7, 8, 9]}, "quantiles": [0.1, 0.5, 0.9]}
+ALL = {
+    "variables": ["ph", "yield_"],
+    "by": ["crop"],
+    "histograms": {"ph": [4, 5, 6, 7, 8, 9]},
+    "quantiles": [0.1, 0.5, 0.9],
+}
 
 _values = st.sampled_from([float("nan"), 0.0, 1.0, 4.0, 4.5, 5.0, 6.2, 7.7, 9.0, 13.0])
 _row = st.tuples(st.integers(-1, 2), _values, _values, st.integers(0, 1), st.integers(0, 15))
@@ -44,7 +49,10 @@ def test_any_split_gives_the_pooled_result(one: Table, two: Table, floor: int, b
 
 
 def test_thousands_of_rows_of_several_institutes() -> None:
-    tables = {name: random_table(seed, rows, 3) for seed, (name, rows) in enumerate({"fes": 5000, "rabat": 700, "taza": 90}.items())}
+    tables = {
+        name: random_table(seed, rows, 3)
+        for seed, (name, rows) in enumerate({"fes": 5000, "rabat": 700, "taza": 90}.items())
+    }
     assert difference(make_study("statistics", ALL, list(tables)), tables) <= 1e-9
 
 
@@ -157,7 +165,9 @@ def test_a_hidden_group_does_not_follow_from_the_share_missing_in_the_dataset_ca
 
 def test_a_small_group_takes_the_next_one_with_it() -> None:
     crop = [0] * 300 + [1] * 20 + [2] * 4
-    result = describe(make_table(crop, [6.0, 7.0] * 162, [0] * 324, [0] * 324, range(324)), variables=["ph"], by=["crop"])
+    result = describe(
+        make_table(crop, [6.0, 7.0] * 162, [0] * 324, [0] * 324, range(324)), variables=["ph"], by=["crop"]
+    )
     assert [(group["by"]["crop"], group["rows"]) for group in result["groups"]] == [
         ("barley", 300), ("maize", None), ("wheat", None), (None, None),
     ]  # fmt: skip
@@ -174,7 +184,9 @@ def test_bins_are_those_of_numpy() -> None:
     table = random_table(3, 2000, missing=0)
     values = table.numeric["ph"]
     edges = even_edges(4, 9, 5)
-    study = make_study("statistics", {"variables": ["ph"], "histograms": {"ph": edges}, "quantiles": [0.5]}, ["fes"], floor=1)
+    study = make_study(
+        "statistics", {"variables": ["ph"], "histograms": {"ph": edges}, "quantiles": [0.5]}, ["fes"], floor=1
+    )
     told = simulate(study, {"fes": table}).result["groups"][0]["variables"]["ph"]
     assert told["histogram"]["counts"] == np.histogram(values, edges)[0].tolist()
     assert told["histogram"]["below"] == int((values < 4).sum())

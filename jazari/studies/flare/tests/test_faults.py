@@ -32,11 +32,12 @@ def _released(network: EngineNetwork, name: str) -> list[int]:
 def _in_mid_run(network: EngineNetwork, deadline: int = 90) -> Iterator[None]:
     """Order a study, and hold it (by holding fes) once its first total is out."""
     network.start_all()
+    until(lambda: all(network.is_connected(name) for name in network.names), what="connecting")
     network.engine.start(study.prepare(network, RUN, deadline=deadline))
-    until(lambda: _totals(network), what="the first round")
+    until(lambda: _totals(network) or network.engine.status(RUN).ended, what="the first round")
     for found in network.job_processes("fes"):
         found.send_signal(signal.SIGSTOP)
-    assert not network.engine.status(RUN).ended, "the run was over before it could be disturbed"
+    assert not network.engine.status(RUN).ended, network.engine.status(RUN).message
     before = _totals(network)
     yield
     after = _totals(network)
