@@ -5,8 +5,7 @@ CatalogError
 ├── UnknownCardType    catalog.unknown-card-type   no slice registered that type
 ├── UnreadableCard     catalog.unreadable-card     the card's file is no usable JSON
 ├── ItemNotFound       catalog.item-not-found      nothing in the index has that reference
-├── IndexInconsistent  catalog.index-inconsistent  the index contradicts the verified records
-└── CannotPublish      catalog.cannot-publish      this process has no way to sign and send
+└── IndexInconsistent  catalog.index-inconsistent  the index contradicts the verified records
 """
 
 from __future__ import annotations
@@ -41,8 +40,3 @@ class ItemNotFound(CatalogError):
 class IndexInconsistent(CatalogError):
     code = "catalog.index-inconsistent"
     exit_code = ExitCode.CONFLICT
-
-
-class CannotPublish(CatalogError):
-    code = "catalog.cannot-publish"
-    exit_code = ExitCode.UNAVAILABLE

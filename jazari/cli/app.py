@@ -26,6 +26,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 import typer
 
 from jazari.cli.errors import UnexpectedFailure
+from jazari.cli.machine import machine_error
 from jazari.core.errors import JazariError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -106,10 +107,8 @@ def _explain(error: BaseException) -> tuple[str, str, int]:
         return "cli.interrupted", "Stopped; it is safe to run the same command again.", INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return "cli.broken-pipe", "Nobody reads the output any more.", 1
-    if isinstance(error, JazariError):
-        return error.code, str(error), int(error.exit_code)
-    bug = _bug(error)
-    return bug.code, str(bug), int(bug.exit_code)
+    known = error if isinstance(error, JazariError) else machine_error(error) or _bug(error)
+    return known.code, str(known), int(known.exit_code)
 
 
 def _bug(error: BaseException) -> UnexpectedFailure:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from jazari.core import events
@@ -63,7 +64,7 @@ def publish(
     Survives a crash at any point: run again, everything is published exactly once.
     """
     signer = signer or root_node.open_key(home.publishing_key, passphrase_file)
-    with _uploading(home, signer) as upload:
+    with closing(_Upload(home, signer)) as upload:
         return _publisher(home, signer).publish(drafts, upload)
 
 
@@ -73,7 +74,7 @@ def resume(home: Home, signer: Signer) -> int:
     How many records that published.
     """
     publisher = _publisher(home, signer)
-    with _uploading(home, signer) as upload:
+    with closing(_Upload(home, signer)) as upload:
         resumed = publisher.resume(upload) if publisher.waiting else ()
         publisher.renew(upload)
     return len(resumed)
@@ -83,20 +84,23 @@ def _publisher(home: Home, signer: Signer) -> Publisher:
     return Publisher(home.log, home.namespace, [signer], open_reader(home))
 
 
-class _uploading:  # noqa: N801  a context manager, used like a function
-    """The way to the Root: HTTPS, or at the Root itself straight into the repository."""
+class _Upload:
+    """The way to the Root, opened when first used: HTTPS, or at the Root itself straight into the repository."""
 
     def __init__(self, home: Home, signer: Signer) -> None:
         self._home = home
-        self._client = None if home.is_root else RootClient(network_of(home), home.namespace, signer)
+        self._signer = signer
+        self._client: RootClient | None = None
 
-    def __enter__(self) -> Callable[[Publication], Receipt]:
-        return self._client.publish if self._client else self._accept
+    def __call__(self, publication: Publication) -> Receipt:
+        if self._home.is_root:
+            repository = root_node.writable_repository(self._home)
+            return operations.accept_publication(repository, self._home.namespace, publication)
+        if self._client is None:
+            self._client = RootClient(network_of(self._home), self._home.namespace, self._signer)
+        return self._client.publish(publication)
 
-    def __exit__(self, *_error: object) -> None:
-        if self._client:
+    def close(self) -> None:
+        """Close the connection, if one was opened."""
+        if self._client is not None:
             self._client.close()
-
-    def _accept(self, publication: Publication) -> Receipt:
-        repository = root_node.writable_repository(self._home)
-        return operations.accept_publication(repository, self._home.namespace, publication)

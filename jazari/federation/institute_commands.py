@@ -28,7 +28,7 @@ app = make_app("Keep up with the network.")
 @command(
     institute_app,
     "create",
-    example='jazari institute create dakhla --title "fr=Institut de Dakhla" --region MA-12 --plain\n'
+    example='jazari institute create dakhla --title "fr=Institut de Dakhla" --region MA-12 --plain \\\n'
     "    --steward-key /media/steward/steward.pem --home dakhla",
 )
 def create(

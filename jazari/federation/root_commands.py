@@ -31,7 +31,7 @@ ThresholdOption = Annotated[int, typer.Option("--threshold", help="How many memb
     root_app,
     "create",
     example='jazari root create "Jazari" --board amina.pem.pub --board brahim.pem.pub --board chadia.pem.pub '
-    "--threshold 2\n    --url https://root.example.ma:8443 --plain --home root",
+    "--threshold 2 \\\n    --url https://root.example.ma:8443 --plain --home root",
 )
 def create(
     name: Annotated[str, typer.Argument(help="The network's name.")],
@@ -104,7 +104,11 @@ def requests(home: HomeOption, as_json: JsonOption = False) -> None:
 
 
 @command(root_app, "receive", example="jazari root receive dakhla-request.json --home root")
-def receive(file: Path, home: HomeOption, as_json: JsonOption = False) -> None:
+def receive(
+    file: Annotated[Path, typer.Argument(help="The request, as `jazari institute request --to-file` wrote it.")],
+    home: HomeOption,
+    as_json: JsonOption = False,
+) -> None:
     """Take in a request that was brought as a file instead of over the network."""
     node = prepare(home)
     from jazari.core.files import plain_os_errors
@@ -138,7 +142,7 @@ def admit(
 
 @command(root_app, "refuse", example='jazari root refuse dakhla --reason "Not a member yet." --home root')
 def refuse(
-    name: str,
+    name: Annotated[str, typer.Argument(help="A namespace, or the first digits of the request's digest.")],
     home: HomeOption,
     reason: Annotated[str, typer.Option(help="What the institute is told.")],
     as_json: JsonOption = False,
@@ -202,7 +206,7 @@ def _show_status(out: Output, facts: dict[str, Any]) -> None:
 
 @command(root_app, "revoke", example="jazari root revoke dakhla --home root")
 def revoke(
-    namespace: str,
+    namespace: Annotated[str, typer.Argument(help="The institute that is revoked.")],
     home: HomeOption,
     version: Annotated[int | None, typer.Option(help="Last good log version (the newest if left out).")] = None,
     as_json: JsonOption = False,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from jazari.core import events
+from jazari.core.audit import AuditEvent
 from jazari.core.canonical import canonical_json
 from jazari.federation import exchange, hooks, presence, root_node
 from jazari.federation.client import RootClient
@@ -78,17 +80,27 @@ class Sync:
 
     def __init__(self) -> None:
         self._pinned = False
+        self._reader: Reader | None = None
+        self._told: dict[str, str] = {}
 
     def run(self, home: Home) -> bool:
         """Read what is new; whether anything was."""
-        reader = _reader(home)
+        # A reader belongs to one thread: its index is one database connection.
+        reader = self._reader = self._reader or exchange.open_reader(home)
         report = exchange.sync(home, reader)
         if report.directory_changed or not self._pinned:
             hooks.engine().refresh(home, reader.directory())
             self._pinned = True
-        for problem in report.problems.values():
-            raise problem
+        self._tell(home, {name: str(error) for name, error in report.problems.items()})
         return bool(report.changed or report.directory_changed)
+
+    def _tell(self, home: Home, problems: dict[str, str]) -> None:
+        """Audit what is wrong with an institute's log, once: trouble with one must not hide the others' news."""
+        for namespace, problem in problems.items():
+            if self._told.get(namespace) != problem:
+                detail = {"problem": problem}
+                events.emit(AuditEvent("nodes.log-refused", home.namespace, namespace, detail))
+        self._told = problems
 
 
 def send_waiting(home: Home) -> bool:
@@ -114,7 +126,7 @@ def publish_checkpoint(home: Home) -> bool:
 
 def _published_checkpoint(home: Home) -> CheckpointCard | None:
     try:
-        record = _reader(home).latest(f"{home.namespace}/checkpoint/{CHECKPOINT}")
+        record = exchange.open_reader(home).latest(f"{home.namespace}/checkpoint/{CHECKPOINT}")
     except RecordMissing:
         return None
     return CheckpointCard.model_validate_json(canonical_json(record.card))
@@ -143,11 +155,6 @@ def follow_runs(home: Home) -> bool:
     from jazari.studies import duties as studies
 
     return studies.follow_runs(home)
-
-
-@lru_cache(maxsize=4)
-def _reader(home: Home) -> Reader:
-    return exchange.open_reader(home)
 
 
 @lru_cache(maxsize=4)

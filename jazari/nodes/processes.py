@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from jazari.settings.process_state import birth
 
@@ -70,10 +71,9 @@ class ManagedProcess:
 
     def start(self) -> None:
         """Start now. Its output goes to the log; it gets a session of its own and dies with us."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.spec.alive is not None:
             self.spec.alive.unlink(missing_ok=True)
-        with self.log.open("ab") as output:
+        with _output(self.log) as output:
             self._child = subprocess.Popen(  # noqa: S603,RUF100  our own argument list
                 list(self.spec.argv),
                 stdin=subprocess.DEVNULL,
@@ -162,6 +162,14 @@ class ManagedProcess:
         if self._child is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, number)
+
+
+def _output(log: Path) -> BinaryIO:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError:  # a full disk: better a node without this log than no node
+        return Path(os.devnull).open("ab")
 
 
 def _die_with_parent() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jazari.core.errors import Busy, JazariError
-from jazari.core.files import plain_os_errors, write_atomic
+from jazari.core.files import write_atomic
 from jazari.nodes.errors import HomeInUse, PortTaken
 from jazari.nodes.processes import ManagedProcess, ProcessSpec
 from jazari.settings.home import Home
@@ -108,7 +108,9 @@ class Supervisor:
         if state != self._written:
             self._written = state
             document = {"supervisor": {"pid": os.getpid(), "birth": birth(os.getpid())}, "processes": state}
-            write_atomic(state_file(self.home), json.dumps(document).encode())
+            # A full disk hides the state for a while; it is no reason to stop a node that serves.
+            with contextlib.suppress(JazariError):
+                write_atomic(state_file(self.home), json.dumps(document).encode())
 
     def _stop_all(self) -> None:
         for process in self.processes:
@@ -183,8 +185,7 @@ def supervise(home: Home, parts: Sequence[str], say: Callable[[str], None]) -> N
         supervisor = Supervisor(home, specs(home, parts, listener), say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)
-        with plain_os_errors(home.path):
-            supervisor.run()
+        supervisor.run()
     finally:
         held.__exit__(None, None, None)
 

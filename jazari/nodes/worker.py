@@ -6,12 +6,15 @@ changes, the duties that care are woken at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+
+from django.db import close_old_connections
 
 from jazari.core.clock import timestamp
 from jazari.core.errors import JazariError
@@ -50,6 +53,7 @@ class DutyThread(threading.Thread):
 
     def _once(self) -> float:
         try:
+            close_old_connections()
             changed = self.duty.run(self._home)
         except Exception as error:  # noqa: BLE001,RUF100  whatever it is, the other duties go on
             self.failures += 1
@@ -107,7 +111,13 @@ class Worker:
         # Written by this thread, read by the supervisor (age of the file) and by `status` (content).
         state = {thread.duty.name: {"runs": thread.runs, "problem": thread.problem} for thread in self.threads}
         document = {"moment": timestamp(), "duties": state}
-        write_atomic(self.home.run / "worker.alive", json.dumps(document, ensure_ascii=False).encode())
+        path = self.home.run / "worker.alive"
+        try:
+            write_atomic(path, json.dumps(document, ensure_ascii=False).encode())
+        except JazariError:
+            # A full disk must not end the worker; to touch a file takes no space.
+            with contextlib.suppress(OSError):
+                path.touch()
 
     def say(self, text: str) -> None:
         """One line in the worker's log."""

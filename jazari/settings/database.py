@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from jazari.settings.errors import BadSetting
 
 BUSY_SECONDS = 20
+KEPT_SECONDS = 60
+"""How long a thread keeps its connection."""
 _SQLITE_OPTIONS = {
     "timeout": BUSY_SECONDS,
     # Deferred transactions fail with "locked" when two processes write (measured: 1,361 of 2,000).
@@ -34,7 +36,8 @@ def database(url: str, default: Path) -> dict[str, Any]:
 
 
 def _sqlite(name: str) -> dict[str, Any]:
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": dict(_SQLITE_OPTIONS)}
+    engine = "django.db.backends.sqlite3"
+    return {"ENGINE": engine, "NAME": name, "OPTIONS": dict(_SQLITE_OPTIONS), "CONN_MAX_AGE": KEPT_SECONDS}
 
 
 def _postgresql(url: str) -> dict[str, Any]:
@@ -53,6 +56,6 @@ def _postgresql(url: str) -> dict[str, Any]:
         "HOST": options.pop("host", parts.hostname or ""),
         "PORT": options.pop("port", port),
         "OPTIONS": options,
-        "CONN_MAX_AGE": 60,
+        "CONN_MAX_AGE": KEPT_SECONDS,
         "CONN_HEALTH_CHECKS": True,
     }

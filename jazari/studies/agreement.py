@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from jazari.core.canonical import digest
+from jazari.core.canonical import canonical_json, digest
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef, check_namespace
 from jazari.studies.data.schema import AgreedVariable, first_problem
@@ -127,10 +126,11 @@ def study_dict(text: StudyText) -> dict[str, Any]:
 def parse_study(value: Mapping[str, Any]) -> StudyText:
     """The study in a JSON value; raises ``BadStudy`` unless it is exactly what ``study_dict`` writes."""
     try:
-        text = StudyText.model_validate_json(json.dumps(value))
-    except (ValidationError, TypeError, ValueError, RecursionError) as error:
+        raw = canonical_json(dict(value))
+        text = StudyText.model_validate_json(raw)
+    except (JazariError, ValidationError, TypeError, ValueError) as error:
         raise BadStudy(f"The study is not valid: {first_problem(error)}; propose it again.") from error
-    if agreement_digest(text) != digest(dict(value)):
+    if canonical_json(study_dict(text)) != raw:
         raise BadStudy("The text of the study leaves out or adds fields: propose it again with this version.")
     return text
 

@@ -137,7 +137,7 @@ class Client:
                 queries.raise_if_failed(facts)
                 return self.result(facts["result"])
             if time.monotonic() > deadline:
-                raise queries.still_running(run, timeout)
+                raise queries.still_running(facts, timeout)
             time.sleep(POLL_SECONDS)
 
     def result(self, reference: str) -> Result:

@@ -29,6 +29,7 @@ def _open(home: Path, passphrase_file: Path | None = None) -> Node:
     return open_here(home, passphrase_file)
 
 
+DataSetName = Annotated[str, typer.Argument(help="The name of the data set at this institute.")]
 Study = Annotated[str, typer.Argument(help="The study's record: namespace/study/name@version.")]
 StewardFile = Annotated[
     Path | None, typer.Option("--steward-key", help="The steward's private key (else the one the home names).")
@@ -42,7 +43,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; published with the d
     example="jazari dataset register soil --data soil.parquet --schema soil.schema.toml --about soil.about.toml",
 )
 def register(
-    name: str,
+    name: DataSetName,
     home: HomeOption,
     data: Annotated[Path, typer.Option(help="CSV or Parquet file; it stays where it is.")],
     schema: Annotated[Path, typer.Option(help="Declaration of its columns (TOML or JSON).")],
@@ -66,7 +67,10 @@ def register(
 
 @command(dataset_app, "publish", example="jazari dataset publish soil")
 def publish(
-    name: str, home: HomeOption, passphrase_file: PassphraseFileOption = None, as_json: JsonOption = False
+    name: DataSetName,
+    home: HomeOption,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Publish the card of a registered data set: its columns, counts, quality, licence and terms. No row leaves."""
     node = _open(home, passphrase_file)
@@ -285,7 +289,7 @@ def _wait(out: Output, reference: str, timeout: float) -> dict[str, Any]:
                 queries.raise_if_failed(facts)
                 return facts
             if time.monotonic() > deadline:
-                raise queries.still_running(reference, timeout)
+                raise queries.still_running(facts, timeout)
             time.sleep(0.1)
 
 

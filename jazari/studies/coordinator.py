@@ -76,10 +76,11 @@ class Coordinator:
 
         Raises ``RunEnded`` for a run that failed or was cancelled.
         """
-        end = self._end()
+        with self._locked():  # never between a total and the end that it leads to
+            self._settle()
+            end, number = self._end(), self._totals() + 1
         if end and end["state"] != "finished":
             raise RunEnded(f"Run {self.order.run} is over: {end['message']}")
-        number = self._totals() + 1
         began = self._folder / "began"
         if not began.exists():
             write_atomic(began, _now().encode())
@@ -87,7 +88,14 @@ class Coordinator:
         return encode(Message("final" if end else "request", self.order.run, number, total))
 
     def pending(self) -> tuple[str, ...]:
-        """Institutes whose answer (or, once finished, confirmation) is awaited."""
+        """Institutes whose answer (or, once finished, confirmation) is awaited; empty once nobody is."""
+        names = self._pending()
+        if not names and self._end() is None:
+            with self._locked():  # all have answered and another process is closing the round, or died over it
+                self._settle()
+        return names or self._pending()
+
+    def _pending(self) -> tuple[str, ...]:
         end = self._end()
         if end:
             waiting = end["state"] == "finished"
@@ -121,7 +129,7 @@ class Coordinator:
             with self._locked():
                 self._settle()
                 if self._end() is None and clock.now() > self._due():
-                    self._finish("failed", _late(self._totals() + 1, self.pending()))
+                    self._finish("failed", _late(self._totals() + 1, self._pending()))
         return self.status()
 
     def cancel(self, reason: str = "") -> None:
@@ -134,8 +142,8 @@ class Coordinator:
 
     def status(self) -> EngineStatus:
         """Where the run stands, from disk."""
-        end, totals = self._end(), self._totals()
         pending = self.pending()
+        end, totals = self._end(), self._totals()
         state: RunStateName = end["state"] if end else "running" if (self._folder / "began").exists() else "waiting"
         return EngineStatus(
             run=self.order.run,

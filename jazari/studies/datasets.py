@@ -28,6 +28,7 @@ from jazari.studies.models import DataSet
 from jazari.studies.operations import Here
 from jazari.trust.records import Draft, Record
 
+LARGEST_ABOUT = 2**20
 _DECLARED = ("name", "kind", "levels", "lower", "upper", "missing")
 
 
@@ -50,11 +51,13 @@ class About(BaseModel):
 
 def read_about(path: Path) -> About:
     """The description in a TOML file; raises ``BadSchema`` naming the field."""
-    with plain_os_errors(path):
-        text = path.read_text(encoding="utf-8")
+    with plain_os_errors(path), path.open("rb") as file:
+        raw = file.read(LARGEST_ABOUT + 1)
+    if len(raw) > LARGEST_ABOUT:
+        raise BadSchema(f"{path} is larger than 1 MiB: it only says in words what the data are.")
     try:
-        return About.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+        return About.model_validate(tomllib.loads(raw.decode()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSchema(f"{path} is not valid TOML: {error}; correct it.") from error
     except ValidationError as error:
         raise BadSchema(f"{path} is not complete: {explain(error)}; correct it.") from error

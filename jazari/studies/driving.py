@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jazari.core import clock, events
@@ -11,6 +10,7 @@ from jazari.core.errors import JazariError
 from jazari.studies.agreement import study_dict
 from jazari.studies.cards import RunCard
 from jazari.studies.decisions import Choice
+from jazari.studies.each import each
 from jazari.studies.engine import Engine, RunOrder
 from jazari.studies.following import new_row
 from jazari.studies.models import Run
@@ -28,16 +28,17 @@ class Driver:
 
     def drive(self) -> bool:
         """Look at every run of the network; whether anything changed."""
-        return any([self._take_up_new(), self._shut_out_revoked(), *(self._watch(row) for row in self._active())])
+        steps = (self._shut_out_revoked, self._take_up_new, self._watch_active)
+        return each(steps, lambda step: step())
 
     def _take_up_new(self) -> bool:
         known = set(Run.objects.values_list("reference", flat=True))
-        new = [record for record in self.here.records.of("run") if record.ref not in known]
-        for record in new:
-            self._take_up(record)
-        return bool(new)
+        return each([r for r in self.here.records.of("run") if r.ref not in known], self._take_up)
 
-    def _take_up(self, record: Record) -> None:
+    def _watch_active(self) -> bool:
+        return each(Run.objects.filter(state__in=(Run.State.WAITING, Run.State.RUNNING)), self._watch)
+
+    def _take_up(self, record: Record) -> bool:
         card = RunCard.model_validate(record.card)
         study = study_of(self.here.records, card.study)
         row = new_row(record, card)
@@ -46,10 +47,11 @@ class Driver:
             problem = "its proposer withdrew it"
         if problem:
             self._end(row, Run.State.FAILED, f"The run was not started: {problem}; record a new one.")
-            return
+            return True
         # The row first: after a crash between the two the order is given again, which the engine takes as one.
         row.save()
         self._order(row, study)
+        return True
 
     def _order(self, row: Run, study: Study) -> None:
         order = RunOrder(
@@ -64,9 +66,6 @@ class Driver:
             self.engine.start(order)
         except JazariError as error:
             self._end(row, Run.State.FAILED, str(error))
-
-    def _active(self) -> Iterable[Run]:
-        return Run.objects.filter(state__in=(Run.State.WAITING, Run.State.RUNNING))
 
     def _watch(self, row: Run) -> bool:
         study = study_of(self.here.records, row.study)

@@ -98,7 +98,7 @@ class _Driver(threading.Thread):
         give_up = 0.0
         while not self.stopped.is_set():
             status = self._coordinator.tick()
-            if not status.pending:
+            if status.ended and not status.pending:
                 return
             if status.ended:
                 give_up = give_up or time.monotonic() + CONFIRMATION_SECONDS

@@ -10,7 +10,7 @@ from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
 from jazari.core.clock import timestamp
 from jazari.core.identifiers import RecordRef, token
-from jazari.studies.agreement import study_dict
+from jazari.studies.agreement import StudyText, study_dict
 from jazari.studies.cards import RunCard
 from jazari.studies.data.schema import Schema
 from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_name
@@ -38,15 +38,31 @@ class Here:
 def propose(here: Here, proposal: Proposal) -> Record:
     """Write the study's full text, with its contract and digests, and publish it.
 
+    The same proposal again, while the study waits for its first run, is the same study: its record is returned.
     Raises ``BadStudy`` (also when a named data set is unknown or withdrawn), ``BadParameters`` or another
     ``StudyError`` naming what to correct.
     """
     named = named_institutes(proposal)
     schemas = {institute: _schema_of(here, reference) for institute, reference in named.items()}
     text = write_study(proposal, here.namespace, schemas, clock.now())
+    unused = _same_and_unused(here, proposal.name, text)
+    if unused is not None:
+        return unused
     (record,) = here.publish([Draft("study", proposal.name, study_dict(text))])
     _audit(here, "studies.proposed", record.ref, {"agreement": study_of(here.records, record.ref).agreement})
     return record
+
+
+def _same_and_unused(here: Here, name: str, text: StudyText) -> Record | None:
+    """The study's newest version, if it says the same but for its last day, stands, and never ran."""
+    versions = here.records.of("study", namespace=here.namespace, name=name)
+    if not versions:
+        return None
+    newest = max(versions, key=lambda record: record.version)
+    if newest.card | {"expires": text.expires} != study_dict(text):
+        return None
+    study = study_of(here.records, newest.ref)
+    return None if study.runs or study.status(clock.now()) in ("withdrawn", "expired") else newest
 
 
 def _schema_of(here: Here, reference: str) -> Schema:

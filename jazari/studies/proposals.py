@@ -63,7 +63,7 @@ def read_proposal(path: Path) -> Proposal:
         raise BadStudy(f"{path} is larger than 1 MiB: a proposal only names what is to be computed.")
     try:
         return make_proposal(tomllib.loads(raw.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadStudy(f"{path} is not valid TOML: {error}; correct it.") from error
 
 

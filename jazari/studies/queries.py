@@ -101,9 +101,10 @@ def raise_if_failed(facts: dict[str, Any]) -> None:
         raise RunFailed(facts["sentence"])
 
 
-def still_running(reference: str, seconds: float) -> TimedOut:
-    """The error that says that a run did not end while somebody waited."""
-    return TimedOut(f"{reference} has not ended within {seconds:g} s and goes on: watch it again.")
+def still_running(facts: dict[str, Any], seconds: float) -> TimedOut:
+    """The error that says that a run did not end while somebody waited, and where it stands (see ``run_facts``)."""
+    stands = facts["sentence"].removeprefix(f"{facts['run']}: ").rstrip(".")
+    return TimedOut(f"{facts['run']} has not ended within {seconds:g} s and goes on ({stands}): watch it again.")
 
 
 def result_facts(node: Node, reference: str) -> dict[str, Any]:

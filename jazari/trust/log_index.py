@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jazari.core.canonical import canonical_json
+from jazari.core.errors import DiskFull, JazariError
 from jazari.core.files import plain_os_errors
 from jazari.trust.chain import LogState, Placed
 from jazari.trust.errors import RepositoryDamaged
@@ -66,7 +67,7 @@ class LogIndex:
         try:
             self._connection = self._connect()
         except sqlite3.OperationalError as error:
-            raise self._damaged() from error
+            raise self._unusable(error) from error
         except sqlite3.DatabaseError:
             self._remove()
             self._connection = self._connect()
@@ -152,7 +153,7 @@ class LogIndex:
         try:
             row: tuple[Any, ...] | None = self._connection.execute(query, values).fetchone()
         except sqlite3.DatabaseError as error:
-            raise self._damaged() from error
+            raise self._unusable(error) from error
         return row
 
     @contextmanager
@@ -163,7 +164,7 @@ class LogIndex:
             self._connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             self._rollback()
-            raise self._damaged() from error
+            raise self._unusable(error) from error
         except BaseException:
             self._rollback()
             raise
@@ -172,11 +173,11 @@ class LogIndex:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def _damaged(self) -> RepositoryDamaged:
-        return RepositoryDamaged(
-            f"The index {self.path} cannot be used: if the disk is full, free some space; else delete this "
-            "file, it is rebuilt by itself."
-        )
+    def _unusable(self, error: sqlite3.DatabaseError) -> JazariError:
+        # Extended codes have the plain one in their last byte; a quota shows as a failed write.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            return DiskFull(f"The disk is full at {self.path}: free some space and run the same command again.")
+        return RepositoryDamaged(f"The index {self.path} cannot be used: delete this file, it is rebuilt by itself.")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)

@@ -214,10 +214,11 @@ class Publisher:
             raise VersionConflict("The Root's receipt is for another publication: sync, then publish again.")
         if self.head != pending.state.head:
             self._append(pending)
+        detail = {"records": list(pending.refs), "snapshot": receipt.snapshot}
+        # Before the outbox forgets it: where the trail cannot be written now, all this is done again later.
+        emit(AuditEvent("trust.published", self.namespace, str(receipt.version), detail, receipt.metadata))
         self._outbox.clear()
         reached("publisher.cleared")
-        detail = {"records": list(pending.refs), "snapshot": receipt.snapshot}
-        emit(AuditEvent("trust.published", self.namespace, str(receipt.version), detail, receipt.metadata))
 
     def _append(self, pending: Pending) -> None:
         cursor = self.logs.cursor(self.namespace, self._state())

@@ -77,17 +77,19 @@ class Story:
         with self._step(f"{study.name}: compared with the pooled computation under the same floor"):
             difference = largest_difference(self.network, study)
         self.report.studies.append(study_entry(study, difference))
-        self.console.print(f"    largest relative difference {difference:.1e}", highlight=False)
+        self.console.print(f"    largest relative difference {difference:.1e}", highlight=False, soft_wrap=True)
         for namespace in study.refused:
             reason = studying.why_not(self.network, namespace, study)
-            self.console.print(f"    {namespace} received nothing; its audit trail says: {reason}", highlight=False)
+            self.console.print(
+                f"    {namespace} received nothing; its audit trail says: {reason}", highlight=False, soft_wrap=True
+            )
 
     def _show_finding(self) -> None:
         shares = missing_by_region(self.studies[1].values)
         measures = list(next(iter(shares.values())))
         table = Table(title="Soil records without a measurement", title_justify="left")
         for column in ("region", *measures):
-            table.add_column(column)
+            table.add_column(column.replace("_", " "), overflow="fold")
         for region, told in shares.items():
             table.add_row(region, *("left out" if s is None else f"{s:.1%}" for s in told.values()))
         self.console.print(table)
@@ -101,7 +103,7 @@ class Story:
         found = self.report.verification
         self.console.print(
             f"    {found['records_verified']} records and {found['files_verified']} files of "
-            f"{len(found['institutes'])} nodes verify", highlight=False,
+            f"{len(found['institutes'])} nodes verify", highlight=False, soft_wrap=True,
         )  # fmt: skip
 
     def _attack(self) -> None:
@@ -110,14 +112,16 @@ class Story:
                 outcome = attacks.play(name, attack, self.network, self.studies)
             self.report.attacks.append(outcome)
             verdict = "refused" if outcome["refused"] else "NOT REFUSED"
-            self.console.print(f"    {verdict}: {outcome['message']}", highlight=False)
+            self.console.print(f"    {verdict}: {outcome['message']}", highlight=False, soft_wrap=True)
 
     @contextmanager
     def _step(self, text: str) -> Iterator[None]:
         started = time.monotonic()
         with self.console.status(text):
             yield
-        self.console.print(f"[green]✓[/] {text} [dim]({time.monotonic() - started:.1f} s)[/]", highlight=False)
+        self.console.print(
+            f"[green]✓[/] {text} [dim]({time.monotonic() - started:.1f} s)[/]", highlight=False, soft_wrap=True
+        )
 
 
 def missing_by_region(values: dict[str, Any]) -> dict[str, dict[str, float | None]]:

@@ -13,7 +13,7 @@ from jazari.testing.live_network import LiveNetwork, found, serving
 
 
 @pytest.fixture(scope="session")
-def _network_template(
+def network_template(
     tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path, django_db_blocker: Any
 ) -> LiveNetwork:
     folder = tmp_path_factory.mktemp("network")
@@ -31,10 +31,10 @@ def _network_template(
 
 
 @pytest.fixture
-def network(_network_template: LiveNetwork, tmp_path: Path, sqlite_database: DatabaseForTest) -> LiveNetwork:
+def network(network_template: LiveNetwork, tmp_path: Path, sqlite_database: DatabaseForTest) -> LiveNetwork:
     """Root, dakhla and fes, of this test alone; nobody serves."""
     del sqlite_database
-    return _network_template.copied(tmp_path / "homes")
+    return network_template.copied(tmp_path / "homes")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jazari.core.errors import Busy
+from jazari.core.errors import Busy, DiskFull
 from jazari.nodes.duties import Duty
 from jazari.nodes.tests.test_processes import wait_until
 from jazari.nodes.worker import Worker, retry_delay
@@ -134,3 +134,25 @@ def test_the_sign_of_life_is_there_and_readable(home: Home) -> None:
     with Running(home, Duty("x", 3600, nothing)):
         wait_until((home.run / "worker.alive").exists)
         assert set(json.loads((home.run / "worker.alive").read_text())) == {"moment", "duties"}
+
+
+def test_a_full_disk_ends_neither_worker_nor_supervisor(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jazari.nodes import processes, supervision, worker
+
+    def full(*_arguments: object) -> None:
+        raise DiskFull("The disk is full: free some space.")
+
+    calls, run = counting(lambda _number: False)
+    (home.run / "worker.alive").write_text("{}")
+    before = (home.run / "worker.alive").stat().st_mtime_ns
+    monkeypatch.setattr(worker, "write_atomic", full)
+    monkeypatch.setattr(supervision, "write_atomic", full)
+    with Running(home, Duty("x", 0.01, run)):
+        wait_until(lambda: len(calls) > 2 and (home.run / "worker.alive").stat().st_mtime_ns > before)
+    (home.run / "thing.log").mkdir()
+    spec = processes.ProcessSpec("thing", ["sleep", "600"])
+    supervisor = supervision.Supervisor(home, [spec], lambda _text: None)
+    supervisor.processes[0].start()
+    supervisor._tend()
+    assert supervisor.processes[0].pid
+    supervisor._stop_all()

@@ -24,7 +24,6 @@ A schema is a TOML or JSON file beside the data::
 
 from __future__ import annotations
 
-import codecs
 import json
 import math
 import tomllib
@@ -130,7 +129,7 @@ class Schema(_Frozen):
     @classmethod
     def _known(cls, encoding: str) -> str:
         try:
-            codecs.lookup(encoding)
+            "".encode(encoding)  # a text encoding, unlike hex or base64
         except (LookupError, ValueError) as error:
             raise ValueError("write utf-8 or windows-1252") from error
         return encoding

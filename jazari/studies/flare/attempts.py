@@ -17,8 +17,10 @@ from jazari.studies.flare.live import Live
 
 START_SECONDS = 30.0
 FETCH_SECONDS = 15.0
+KEPT_JOBS = 20
 _REFUSAL = re.compile(r"\b([a-z][a-z0-9-]{1,39}): ?(studies\.[a-z][a-z-]{1,60})")
 _GOING = {RunStatus.SUBMITTED.value, RunStatus.APPROVED.value, RunStatus.DISPATCHED.value, RunStatus.RUNNING.value}
+_OVER = [status for status in RunStatus if status.value not in _GOING]
 _log = logging.getLogger("jazari.engine.keeper")
 
 
@@ -109,6 +111,15 @@ class FlareJobs:
                 self._engine.job_runner.stop_run(job, fl_ctx)
         except Exception:
             _log.exception("Job %s could not be stopped", job)
+
+    def tidy(self) -> None:
+        """Delete all but the last few finished jobs from FLARE's store: a run's record is not there."""
+        with self._engine.new_context() as fl_ctx:
+            manager = self._engine.job_def_manager
+            over = manager.get_jobs_by_status(_OVER, fl_ctx)
+            over.sort(key=lambda job: job.meta.get(JobMetaKey.SUBMIT_TIME.value, 0.0))
+            for job in over[:-KEPT_JOBS]:
+                manager.delete(job.job_id, fl_ctx)
 
     def _meta(self, attempt: Attempt) -> dict[str, Any]:
         with self._engine.new_context() as fl_ctx:

@@ -28,6 +28,7 @@ from jazari.studies.flare.live import read_live
 from jazari.studies.flare.pins import PinBoard
 
 LOOP_SECONDS = 0.2
+TIDY_SECONDS = 60.0
 ATTEMPTS_PER_ROUND = 8
 PERMIT_SECONDS = 20.0
 LAST_CONFIRMATIONS_SECONDS = 30.0
@@ -62,6 +63,7 @@ class Keeper:
         self._board = PinBoard(engine)
         self._kept: dict[str, _Kept] = {}
         self._over: set[str] = set()
+        self._tidied = 0.0
 
     def keep_forever(self) -> None:
         """Look at every run, again and again. An error with one run never stops the others."""
@@ -75,6 +77,9 @@ class Keeper:
     def keep_once(self) -> None:
         """One look at every run that has not ended."""
         notes.beat(self._engine)
+        if time.monotonic() - self._tidied > TIDY_SECONDS:
+            self._tidied = time.monotonic()
+            self._flare.tidy()
         for run in self._runs():
             try:
                 self._keep(run, self._kept.get(run) or self._open(run))
@@ -162,7 +167,6 @@ class Keeper:
         notes.write_note(self._engine, run, "")
         self._kept.pop(run, None)
         self._over.add(run)
-
 
     def _seconds_since_end(self, run: str) -> float:
         return time.time() - (self._engine / "runs" / run / "end.json").stat().st_mtime

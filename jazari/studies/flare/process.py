@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jazari.studies.flare import kit
+from jazari.studies.flare import kit, processes
 
 LIFELINE = "JAZARI_ENGINE_LIFELINE"
 _PARENT_CHECK_SECONDS = 0.5
@@ -55,7 +55,10 @@ def _read_until_closed(descriptor: int) -> None:
 
 
 def _wait_for_orphanage() -> None:
-    parent = os.getppid()
+    parent, starter = os.getppid(), int(os.environ.pop(processes.STARTER, "0"))
+    # Our own number: the starter became us by exec, and its parent is ours.
+    if starter not in (0, os.getpid(), parent):
+        return
     while os.getppid() == parent:
         time.sleep(_PARENT_CHECK_SECONDS)
 

@@ -16,12 +16,16 @@ from jazari.studies.flare import kit
 from jazari.studies.flare.errors import EngineNotReady
 
 MODULE = "jazari.studies.flare.process"
+STARTER = "JAZARI_ENGINE_STARTER"
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run: arguments, and the whole environment (nothing else of the caller's is needed)."""
+    """What to run: arguments, and the whole environment (nothing else of the caller's is needed).
+
+    To be started by the process that asked for it, or to take its place by ``exec``: it ends with that one.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -46,7 +50,8 @@ def plain_environment(source: Mapping[str, str] | None = None) -> dict[str, str]
     source = os.environ if source is None else source
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     # Exceptions are formatted by their type alone, in logs and in what FLARE would send.
-    fixed = {"NVFLARE_SECURE_LOGGING": "true", "PYTHONUNBUFFERED": "1"}
+    # FLARE's pools of 100 threads would each get a heap of their own: two heaps save a third of the memory.
+    fixed = {"NVFLARE_SECURE_LOGGING": "true", "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
     return {name: source[name] for name in _KEPT if name in source} | threads | fixed
 
 
@@ -54,4 +59,6 @@ def _command(home: Path, role: str, needed: str) -> Command:
     engine = (home / "engine").absolute()
     if not (kit.kit_folder(engine) / "startup" / needed).is_file():
         raise EngineNotReady(f"{home} has no {role} kit for the engine yet: create or join the network first.")
-    return Command((sys.executable, "-m", MODULE, role, str(engine)), plain_environment())
+    # Named here, because a process whose starter died at once would look as if it never had one.
+    environment = plain_environment() | {STARTER: str(os.getpid())}
+    return Command((sys.executable, "-m", MODULE, role, str(engine)), environment)

@@ -21,11 +21,13 @@ from nvflare.fuel.f3.comm_error import CommError
 from nvflare.fuel.f3.drivers.net_utils import get_ssl_context
 from nvflare.fuel.f3.drivers.socket_conn import ConnectionHandler, SocketConnection
 from nvflare.fuel.f3.drivers.tcp_driver import TcpDriver, TcpStreamServer
+from nvflare.fuel.f3.sfm import conn_manager
 
 from jazari.studies.flare.pins import PinBoard
 
 HANDSHAKE_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
+RECONNECT_SECONDS = 3
 LARGEST_FRAME = 256 * 1024 * 1024
 _log = logging.getLogger("jazari.engine.transport")
 
@@ -65,6 +67,7 @@ def install(engine: Path, certificate_pin: str, server: bool) -> None:
     """
     global _gatekeeper
     _gatekeeper = _Gatekeeper(PinBoard(engine), certificate_pin, server)
+    conn_manager.MAX_WAIT = RECONNECT_SECONDS
     communicator.driver_mgr.drivers.clear()
     communicator.driver_mgr.register(PinnedDriver)
     communicator.driver_loaded = True

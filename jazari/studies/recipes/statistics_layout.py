@@ -109,6 +109,7 @@ def group_labels(layout: Layout) -> Iterator[dict[str, str | None]]:
 
 
 def counts_contract(layout: Layout) -> Contract:
+    """Round 1: counts, sums and cells of every group, with the subjects behind each as evidence."""
     outputs = [
         _count("rows", layout.groups, "subjects"),
         _count("subjects", layout.groups, "subjects"),
@@ -161,6 +162,7 @@ def _variable_contract(layout: Layout, variable: AgreedVariable) -> tuple[list[O
 
 
 def spread_contract(layout: Layout) -> Contract:
+    """Round 2: differences from the common mean, plain and squared."""
     outputs: list[Output] = []
     evidence: list[Output] = []
     for variable in layout.spread:

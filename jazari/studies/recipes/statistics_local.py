@@ -42,6 +42,7 @@ def _declared(table: Table, variable: AgreedVariable) -> Mask:
 
 
 def local_counts(table: Table, groups: Groups, layout: Layout) -> Sums:
+    """Outputs and evidence of round 1."""
     top = groups.division
     sums: Sums = {
         "rows": top.rows[0],
@@ -56,6 +57,7 @@ def local_counts(table: Table, groups: Groups, layout: Layout) -> Sums:
 
 
 def local_spread(table: Table, groups: Groups, first: Sums, layout: Layout) -> Sums:
+    """Outputs and evidence of round 2, around the means that the total of round 1, ``first``, leads to."""
     sums: Sums = {}
     for variable in layout.spread:
         rows = VariableRows.of(table, groups, variable, layout)
@@ -151,7 +153,9 @@ class VariableRows:
         if not cells:
             return {}
         floor, shape = self.layout.plan.floor, (self.groups.count, cells)
-        possible = _declared(self.table, self.variable) if self.variable.kind == "category" else np.ones(cells, np.bool_)
+        possible = (
+            _declared(self.table, self.variable) if self.variable.kind == "category" else np.ones(cells, np.bool_)
+        )
         division = divide(self.group, self._cell_of_row(), self.table.subject, shape, floor, possible)
         left_out = (division.left_out | self.closed[:, None]) & possible
         name = f"{self.name}.cells"

@@ -101,7 +101,7 @@ def write_csv(path: Path, table: Table) -> Path:
     crops = [*CROPS, ""]
     cells = zip(table.subject, table.codes["crop"], *table.numeric.values(), strict=True)
     lines = [
-        f"s{site},{crops[crop]}," + ",".join("" if n != n else repr(float(n)) for n in numbers)
+        f"s{site},{crops[crop]}," + ",".join("" if np.isnan(n) else repr(float(n)) for n in numbers)
         for site, crop, *numbers in cells
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,18 +156,18 @@ class Site:
         return ApprovalCard(statement=statement, steward_key=self.key.key, signature=signature)
 
     def permit(
-        self, study: StudyText, run: str = "r-1", institutes: Sequence[str] | None = None, **changes: Any
+        self, text: StudyText, run: str = "r-1", institutes: Sequence[str] | None = None, **changes: Any
     ) -> Permit:
         """A permit as the worker writes it, with ``changes``; written to the engine folder."""
-        agreement = agreement_digest(study)
+        agreement = agreement_digest(text)
         values: dict[str, Any] = {
             "run": run,
             "run_record": f"fes/run/{run}@1",
             "agreement": agreement,
-            "study": study_dict(study),
-            "participants": tuple(sorted(institutes or study.institutes)),
+            "study": study_dict(text),
+            "participants": tuple(sorted(institutes or text.institutes)),
             "namespace": self.namespace,
-            "dataset": study.datasets.get(self.namespace, "none"),
+            "dataset": text.datasets.get(self.namespace, "none"),
             "data_path": str(self.data),
             "data_sha256": hashlib.sha256(self.data.read_bytes()).hexdigest(),
             "data_schema": schema().model_dump(mode="json"),

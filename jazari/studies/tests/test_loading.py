@@ -93,7 +93,7 @@ def test_parquet(tmp_path: Path) -> None:
     check(load_table(tmp_path / "data.parquet", schema()))
 
 
-@pytest.mark.parametrize("kind", [pa.int32(), pa.float32(), pa.decimal128(5, 1)])
+@pytest.mark.parametrize("kind", [pa.int32(), pa.float32(), pa.decimal128(22, 1)])
 def test_parquet_numbers_of_any_type(tmp_path: Path, kind: Any) -> None:
     table = pa.table({"n": pa.array([1, None, 3]).cast(kind), "level": pa.array([1, 2, 1])})
     pq.write_table(table, tmp_path / "data.parquet")
@@ -224,7 +224,7 @@ def test_parquet_columns_that_cannot_be_read(tmp_path: Path) -> None:
 def test_infinite_numbers_in_parquet(tmp_path: Path) -> None:
     columns = {"Person id": ["a", "b"], "crop": ["wheat", "wheat"], "ph": [1.0, float("inf")]}
     pq.write_table(pa.table(columns), tmp_path / "data.parquet")
-    with pytest.raises(BadData, match="Row 3, column 'ph'.*finite"):
+    with pytest.raises(BadData, match=r"Row 3, column 'ph'.*finite"):
         load_table(tmp_path / "data.parquet", schema())
 
 
@@ -244,9 +244,10 @@ def test_any_file_is_a_table_or_one_of_our_errors(tmp_path: Path, raw: bytes, na
     try:
         table = load(tmp_path, HEADER.encode() + raw if with_header else raw, name)
     except JazariError as error:
-        assert str(error).endswith((".", "windows-1252."))
+        refused = str(error)
     else:
-        assert table.rows > 0
+        refused = "" if table.rows > 0 else "an empty table"
+    assert not refused or refused.endswith(".")
 
 
 def test_only_the_registered_bytes_are_used(tmp_path: Path) -> None:

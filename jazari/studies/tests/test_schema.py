@@ -52,6 +52,7 @@ def test_what_is_written_is_read_again() -> None:
         ({"variables": [NUMERIC, NUMERIC]}, "twice"),
         (one() | {"subject": ["y"]}, "'y'"),
         (one() | {"encoding": "klingon"}, "encoding"),
+        (one() | {"encoding": "hex"}, "encoding"),
         (one() | {"delimiter": ""}, "delimiter"),
     ],
 )
@@ -114,7 +115,7 @@ def test_identifiers_cannot_be_studied() -> None:
 
 
 @pytest.mark.parametrize(
-    "place,changes", [(1, {"levels": ["rice"]}), (2, {"upper": 20}), (2, {"lower": None}), (2, {"unit": "kg"})]
+    ("place", "changes"), [(1, {"levels": ["rice"]}), (2, {"upper": 20}), (2, {"lower": None}), (2, {"unit": "kg"})]
 )
 def test_data_that_do_not_fit_the_agreement(place: int, changes: dict[str, Any]) -> None:
     agreed = agree_variables({"fes": schema()}, ["crop", "ph"])

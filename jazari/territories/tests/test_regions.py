@@ -74,9 +74,7 @@ def test_a_missing_language_falls_back_to_french() -> None:
 def test_a_network_brings_its_own_file(tmp_path: Path) -> None:
     own = tmp_path / "territories.json"
     region = {"code": "SN-DK", "names": {"fr": "Dakar"}}
-    own.write_text(
-        json.dumps({"country": "SN", "source": "ANSD", "licence": "ODbL-1.0", "regions": [region]})
-    )
+    own.write_text(json.dumps({"country": "SN", "source": "ANSD", "licence": "ODbL-1.0", "regions": [region]}))
     territories = load(own)
     assert isinstance(territories, Territories)
     assert territories.find("dakar").code == "SN-DK"

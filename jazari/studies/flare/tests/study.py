@@ -73,7 +73,9 @@ def study_text(institutes: tuple[str, ...], deadline: int = 60, **changes: objec
         "round_deadline_seconds": deadline,
         "max_runs": 100,
     }
-    return write_study(make_proposal({**values, **changes}), institutes[0], dict.fromkeys(institutes, schema()), clock.now())
+    return write_study(
+        make_proposal({**values, **changes}), institutes[0], dict.fromkeys(institutes, schema()), clock.now()
+    )
 
 
 def prepare(

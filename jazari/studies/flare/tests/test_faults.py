@@ -99,6 +99,7 @@ def test_a_killed_job_process_of_the_root(idle: EngineNetwork) -> None:
 @pytest.mark.slow
 def test_everybody_killed_at_once(idle: EngineNetwork) -> None:
     with _in_mid_run(idle):
+        _let_go(idle)
         for name in (SERVER, *idle.names):
             idle.kill(name)
         idle.start_all()

@@ -16,6 +16,7 @@ from nvflare.fuel.f3.cellnet.core_cell import CoreCell
 from nvflare.fuel.f3.drivers.socket_conn import ConnectionHandler, SocketConnection
 from nvflare.fuel.f3.drivers.tcp_driver import TcpDriver, TcpStreamServer
 from nvflare.fuel.f3.mpm import MainProcessMonitor
+from nvflare.fuel.f3.sfm import conn_manager
 from nvflare.private.fed.app.client import client_train, worker_process
 from nvflare.private.fed.app.deployer.base_client_deployer import BaseClientDeployer
 from nvflare.private.fed.app.server import runner_process, server_train
@@ -25,6 +26,7 @@ from nvflare.private.fed.client.communicator import Communicator
 from nvflare.private.fed.server.fed_server import FederatedServer
 from nvflare.private.fed.server.job_runner import JobRunner
 from nvflare.private.fed.server.server_engine import ServerEngine
+from nvflare.private.fed.server.server_runner import ServerRunner
 
 from jazari.studies.flare import gate
 
@@ -65,6 +67,12 @@ def test_all_messages_to_and_from_other_cells_pass_two_places() -> None:
     assert len(re.findall(r"self\.communicator\.send\(", cell)) == 1
     assert "self.communicator.send(" in _source(CoreCell._send_to_endpoint)
     assert len(re.findall(r"self\._process_received_msg\(", cell)) == 1
+
+
+def test_the_pause_between_two_dials_is_a_constant_that_is_looked_up_each_time() -> None:
+    steps = _source(conn_manager.ConnManager.start_connector_task)
+    assert "if wait > MAX_WAIT:" in steps
+    assert conn_manager.MAX_WAIT > 0
 
 
 def test_job_processes_can_be_kept_from_connecting_out() -> None:
@@ -119,6 +127,11 @@ def test_flares_mains_can_be_called(module) -> None:
 def test_the_pauses_at_the_end_of_a_process_can_be_shortened() -> None:
     expected = ["main_func", "run_dir", "shutdown_grace_time", "cleanup_grace_time"]
     assert _parameters(MainProcessMonitor.run)[:4] == expected
+
+
+def test_the_pause_between_two_questions_is_looked_up_at_each_reply() -> None:
+    assert "self.config.task_request_interval" in _source(ServerRunner._task_try_again)
+    assert "FLContextKey.RUNNER, self.server_runner" in _source(FederatedServer.start_run)
 
 
 def test_a_heart_beats_without_pause_below_two_seconds() -> None:

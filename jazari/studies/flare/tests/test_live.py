@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from jazari.governance.spool import read_event
-from jazari.studies.coordinator import Coordinator
 from jazari.studies.data.loading import load_table
 from jazari.studies.errors import RunConflict
 from jazari.studies.flare.tests import study
@@ -49,14 +48,10 @@ def test_a_study_runs_on_flare_and_gives_the_result_of_the_pure_computation(live
         participant = Participant(network.engine_folder(name), name)
         assert participant.finish("whole") == outcome.transcript
         assert participant.result("whole") == outcome.result
-
-
-def test_each_round_was_computed_once(live: Live) -> None:
-    network = live.network
-    rounds = network.engine.outcome("whole").rounds
-    for name in network.names:
-        released = [detail["round"] for subject, detail in _told(network, name, "studies.guard-released") if "whole" in subject]
-        assert released == list(range(1, rounds + 1))
+        told = [
+            detail["round"] for subject, detail in _told(network, name, "studies.guard-released") if "whole" in subject
+        ]
+        assert told == list(range(1, outcome.rounds + 1)), "a round was computed twice"
 
 
 def test_a_run_reaches_exactly_its_institutes(live: Live) -> None:
@@ -80,11 +75,14 @@ def test_an_institute_that_did_not_approve_refuses_and_nobody_computes(live: Liv
     assert refused["unapproved"] == "studies.no-permit"
 
 
+@pytest.mark.slow
 def test_a_permit_that_comes_late_is_waited_for(live: Live) -> None:
     network = live.network
     order = study.prepare(network, "late", approving=["fes", "rabat"])
     network.engine.start(order)
-    until(lambda: "agadir" in network.engine.status("late").message and "permit" in network.engine.status("late").message)
+    until(
+        lambda: "agadir" in network.engine.status("late").message and "permit" in network.engine.status("late").message
+    )
     study.prepare(network, "late", approving=["agadir"])
     assert network.wait_for_end("late").state == "finished"
 
@@ -163,15 +161,14 @@ def test_the_engine_says_when_its_server_does_not_run(tmp_path: Path) -> None:
         network.engine.start(study.prepare(network, "again"))
 
 
-def test_revoking_cuts_an_institute_off_and_fails_its_runs(live: Live) -> None:
-    """Last of this module: fes does not come back."""
-    network = live.network
-    network.engine.start(study.prepare(network, "revoked"))
-    until(lambda: network.job_processes("fes"), what="the job")
-    network.engine.revoke("fes")
-    assert network.engine.status("revoked").state == "failed"
-    assert "fes may not take part" in network.engine.status("revoked").message
-    until(lambda: not network.is_connected("fes"), what="the cut")
-    network.engine.start(study.prepare(network, "without", ["agadir", "rabat"]))
-    assert network.wait_for_end("without").state == "finished"
-    assert Coordinator.open(network.engine_folder(SERVER) / "runs", "without").outcome().participants == ("agadir", "rabat")
+def test_revoking_cuts_an_institute_off_and_fails_its_runs(idle: EngineNetwork) -> None:
+    idle.start_all()
+    idle.engine.start(study.prepare(idle, "revoked"))
+    until(lambda: idle.job_processes("fes"), what="the job")
+    idle.engine.revoke("fes")
+    assert idle.engine.status("revoked").state == "failed"
+    assert "fes may not take part" in idle.engine.status("revoked").message
+    until(lambda: not idle.is_connected("fes"), what="the cut")
+    idle.engine.start(study.prepare(idle, "without", ["rabat"]))
+    assert idle.wait_for_end("without").state == "finished"
+    assert idle.engine.outcome("without").participants == ("rabat",)

@@ -138,6 +138,8 @@ def test_everything_else_that_leaves_is_small(captured) -> None:
 def test_envelopes_of_answers_differ_in_nothing_but_names_and_times(captured) -> None:
     """Around two answers of one run FLARE sends the same keys; nothing in them grows with the data."""
     frames, _, _, _ = captured
-    envelopes = [len(f.payload) - len(_message_in(f.payload)) for f in frames if f.kind == Types.DATA and f.what == ANSWER]
+    envelopes = [
+        len(f.payload) - len(_message_in(f.payload)) for f in frames if f.kind == Types.DATA and f.what == ANSWER
+    ]
     assert len(envelopes) > 3
     assert max(envelopes) - min(envelopes) < 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ import textwrap
 import psutil
 import pytest
 
-from jazari.studies.flare import kit, process, watch
+from jazari.studies.flare import kit, process, processes, watch
 from jazari.studies.flare.tests import study
 from jazari.studies.flare.tests.network import SERVER, EngineNetwork, survivors, until
 
@@ -33,7 +34,7 @@ def _supervised(network: EngineNetwork) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_nothing_survives_the_supervisor(tmp_path, number) -> None:
     network = EngineNetwork(tmp_path, ["rabat"])
     supervisor = _supervised(network)
@@ -50,6 +51,37 @@ def test_nothing_survives_the_supervisor(tmp_path, number) -> None:
         supervisor.communicate()
 
 
+def test_a_process_whose_starter_is_gone_before_it_looks_ends_at_once(tmp_path) -> None:
+    network = EngineNetwork(tmp_path, ["rabat"])
+    command = processes.site_command(network.home("rabat"))
+    gone = {**command.env, processes.STARTER: "1234567"}
+    assert subprocess.run(command.argv, env=gone, timeout=30, check=False).returncode == 0
+
+
+def test_a_process_that_replaced_its_starter_lives_on(tmp_path) -> None:
+    network = EngineNetwork(tmp_path, ["rabat"])
+    script = f"""
+        import os
+        from pathlib import Path
+        from jazari.studies.flare import processes
+        command = processes.server_command(Path({str(network.home(SERVER))!r}))
+        os.execve(command.argv[0], list(command.argv), dict(command.env))
+    """
+    replaced = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
+    try:
+        until(lambda: _listens(network.port) or replaced.poll() is not None, what="listening")
+        assert replaced.poll() is None
+    finally:
+        replaced.kill()
+        replaced.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.slow
 def test_a_job_ends_with_its_engine_process(idle: EngineNetwork) -> None:
     idle.start_all()
     idle.engine.start(study.prepare(idle, "short"))

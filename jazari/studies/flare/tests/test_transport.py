@@ -206,6 +206,7 @@ def root_played_by(identities) -> Iterator[object]:
     def play(name: str) -> int:
         plain = socket.create_server(("127.0.0.1", 0))
         sockets.append(plain)
+        port = int(plain.getsockname()[1])  # before the thread takes the socket over
 
         def accept() -> None:
             try:
@@ -215,7 +216,7 @@ def root_played_by(identities) -> Iterator[object]:
                 return
 
         threading.Thread(target=accept, daemon=True).start()
-        return int(plain.getsockname()[1])
+        return port
 
     yield play
     for found in sockets:

@@ -1,0 +1,21 @@
+"""Waiting for what other processes do, with timeouts far beyond what it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+PATIENCE_SECONDS = 90.0
+LOOK_SECONDS = 0.05
+
+
+def until(condition: Callable[[], Found], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
+    """What ``condition`` returns once that is true; fails the test, naming ``what``, after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {seconds:g} s")
+        time.sleep(LOOK_SECONDS)
+    return found

@@ -1,0 +1,91 @@
+"""The reference of commands says what the code says, and every command does what its help promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jazari.core.errors import ExitCode
+from tests.docs import commands_page, errors_page
+from tests.docs.command_tree import Command, commands
+from tests.docs.examples import MAKE_A_HOME, NOT_TO_AN_END, Place, found, words_of
+
+ALL = {command.name: command for command in commands()}
+WRITE_IT = "run `python -m tests.docs.write_reference` and read what changed"
+SPEAK_OTHERWISE = {"jazari catalog croissant": "prints JSON in any case", "jazari demo": "writes JSON with --report"}
+# The examples that cannot end well in the network of these tests, and what they must say then.
+END_OTHERWISE = {
+    "jazari root admit": "federation.enrolment-missing",  # nobody called fes asked
+    "jazari root finish": "trust.ceremony-outdated",  # that ceremony was finished already
+    "jazari root revoke": "trust.bad-ceremony",  # dakhla was never admitted
+    "jazari board sign": "trust.needs-confirmation",  # nobody can be asked in a test
+    "jazari board key create": "trust.key-exists",
+    "jazari institute create": "cli.passphrase-missing",  # the steward's, which nobody can be asked for
+    "jazari study run": "studies.timed-out",  # no engine runs here
+    "jazari study withdraw-approval": "studies.study-not-found",
+    "jazari study watch": "studies.run-not-found",
+    "jazari study cancel": "studies.bad-record",
+    "jazari study result": "studies.study-not-found",
+}
+
+pytestmark = pytest.mark.xdist_group("docs-commands")
+
+
+def named(command: Command) -> str:
+    return command.name
+
+
+def test_the_page_is_that_of_the_code() -> None:
+    assert commands_page.PAGE.read_text(encoding="utf-8") == commands_page.render(), WRITE_IT
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    assert set(commands_page.MEANINGS) == set(ExitCode)
+
+
+@pytest.mark.parametrize("command", ALL.values(), ids=named)
+def test_help_is_complete(command: Command) -> None:
+    assert command.help.endswith(".")
+    assert command.example.startswith("jazari ")
+    assert [item.name for item in command.command.params if not getattr(item, "help", "")] == []
+    assert command.has("--json") or command.name in SPEAK_OTHERWISE
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in ALL.values() if c.needs_home and c.name not in MAKE_A_HOME], ids=named
+)
+def test_without_a_home_it_ends_with_one_sentence(command: Command, tmp_path: Path) -> None:
+    """In a fresh process: what imports tables before Django is ready fails here."""
+    place = Place(tmp_path)
+    ended = place.run([*words_of(command), "--home", place.folder / "nothing"])
+    assert ended.status == ExitCode.NOT_FOUND, str(ended)
+    assert "is not the home of a node" in ended.err
+    assert ended.err.count("\n") == 1
+    assert ended.out == ""
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    place = Place(tmp_path_factory.mktemp("examples"))
+    server = found(place)
+    yield place
+    server.terminate()
+    server.wait(20)
+
+
+@pytest.mark.parametrize("command", [c for c in ALL.values() if c.name not in NOT_TO_AN_END], ids=named)
+def test_in_a_real_network_its_example_runs_or_says_why_not(command: Command, network: Place) -> None:
+    """The order is that of ``jazari --help``, in which the examples of one life follow each other."""
+    ended = network.example(command)
+    error = ended.document.get("error", {})
+    assert "Traceback" not in ended.out + ended.err, str(ended)
+    assert error.get("code", "") == END_OTHERWISE.get(command.name, ""), str(ended)
+    if error:
+        assert ended.status == int(errors_page.errors()[error["code"]].exit_code)
+        assert error["message"].endswith(".")
+        assert "\n" not in error["message"]
+    else:
+        assert ended.status == 0, str(ended)
+        assert ended.document, str(ended)
