@@ -23,8 +23,9 @@ def machine_error(error: BaseException) -> JazariError | None:
 
 
 def _system_error(error: OSError) -> JazariError:
+    # A write that fails does not say where.
     try:
-        with plain_os_errors(Path(str(error.filename or Path.cwd()))):
+        with plain_os_errors(Path(str(error.filename or "this machine"))):
             raise error
     except JazariError as plain:
         return plain

@@ -13,6 +13,7 @@ from jazari.studies.contract import Contract
 from jazari.studies.data.loading import load_table
 from jazari.studies.data.schema import check_agreed
 from jazari.studies.datasets import declaration_of, local_data_set, schema_of_card
+from jazari.studies.disclosures import disclosures_of
 from jazari.studies.errors import NotAsked, RecipeChanged
 from jazari.studies.guard import release
 from jazari.studies.messages import Sums
@@ -43,13 +44,12 @@ def check(here: Here, reference: str) -> dict[str, Any]:
 
 def disclosures(here: Here, text: StudyText) -> list[str]:
     """Plain sentences on what would leave the institutes of a study; the ones on own groups name the institute."""
-    recipe, plan = plan_of(text, len(text.institutes))
     schemas = {}
     for institute, reference in text.datasets.items():
         record = here.records.get(reference)
         if record is not None:
             schemas[institute] = schema_of_card(record.card)
-    return recipe.disclosures(plan, schemas)
+    return disclosures_of(text, schemas)
 
 
 def own_disclosures(here: Here, reference: str) -> list[str]:

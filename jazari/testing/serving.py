@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -77,7 +78,7 @@ class ServedNode:
 
     def part(self, name: str) -> psutil.Process:
         """The process ``web``, ``worker`` or ``engine``."""
-        return psutil.Process(int(self._state()[name]["pid"]))
+        return psutil.Process(self._state()[name]["pid"])
 
     def jobs(self) -> list[psutil.Process]:
         """The processes that the node's engine runs for studies now."""
@@ -100,8 +101,8 @@ class ServedNode:
         parts = self._state().values()
         return bool(parts) and all(part["pid"] and part["ready"] for part in parts)
 
-    def _state(self) -> dict[str, dict[str, object]]:
-        found: dict[str, dict[str, object]] = read_state(Home(self.home)).get("processes", {})
+    def _state(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = read_state(Home(self.home)).get("processes", {})
         return found
 
 

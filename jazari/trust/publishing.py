@@ -20,7 +20,7 @@ from jazari.core.files import locked
 from jazari.core.identifiers import RecordRef, check_namespace
 from jazari.trust.blobs import keep_copy
 from jazari.trust.chain import LogState
-from jazari.trust.errors import NotContinuous, PublicationRefused, VersionConflict
+from jazari.trust.errors import ClockWrong, NotContinuous, PublicationRefused, VersionConflict
 from jazari.trust.log_store import LogStore, renamed
 from jazari.trust.log_writer import LogWriter
 from jazari.trust.metadata import INSTITUTE_DAYS, LogHead, institute_metadata, parse
@@ -34,7 +34,8 @@ Upload = Callable[[Publication], Receipt]
 """Sends a publication to the Root. It raises ``PublicationRefused`` (or a subclass) when sending it again is
 useless, ``VersionConflict`` when another one came first, anything else when it may be tried again later."""
 
-ATTEMPTS = 4
+ATTEMPTS = 8
+"""Each attempt that is lost is one that another publisher won."""
 
 
 class PublishedLog(Protocol):
@@ -190,6 +191,13 @@ class Publisher:
             publication = pending.publication(self.namespace, self.folder)
             try:
                 receipt = upload(publication)
+            except ClockWrong:
+                if attempt:
+                    self._outbox.clear()
+                    raise
+                # What waited was dated by a clock that has been set since.
+                pending = self._prepare(pending.items)
+                continue
             except PublicationRefused:
                 self._outbox.clear()
                 raise

@@ -21,12 +21,12 @@ END_OTHERWISE = {
     "jazari root finish": "trust.ceremony-outdated",  # that ceremony was finished already
     "jazari root revoke": "trust.bad-ceremony",  # dakhla was never admitted
     "jazari board sign": "trust.needs-confirmation",  # nobody can be asked in a test
-    "jazari board key create": "trust.key-exists",
-    "jazari institute create": "cli.passphrase-missing",  # the steward's, which nobody can be asked for
-    "jazari study run": "studies.timed-out",  # no engine runs here
+    "jazari board key create": "cli.passphrase-missing",  # nor for a passphrase
+    "jazari institute create": "cli.passphrase-missing",
+    "jazari study run": "studies.not-runnable",  # the example before has refused it
     "jazari study withdraw-approval": "studies.study-not-found",
-    "jazari study watch": "studies.run-not-found",
-    "jazari study cancel": "studies.bad-record",
+    "jazari study watch": "studies.timed-out",  # no worker runs here
+    "jazari study cancel": "trust.card-refused",  # there is no such run to withdraw
     "jazari study result": "studies.study-not-found",
 }
 
@@ -75,6 +75,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     server.wait(20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in ALL.values() if c.name not in NOT_TO_AN_END], ids=named)
 def test_in_a_real_network_its_example_runs_or_says_why_not(command: Command, network: Place) -> None:
     """The order is that of ``jazari --help``, in which the examples of one life follow each other."""

@@ -101,12 +101,12 @@ class Guard:
 
         Never raises; whatever is refused is in the audit trail.
         """
-        code = self._why_not(meta, app)
+        code, message = self._why_not(meta, app)
         if code:
-            self.refusals.tell("studies.job-refused", jobs.run_of(meta)[:100], code)
+            self.refusals.tell("studies.job-refused", jobs.run_of(meta)[:100], code, message)
         return code
 
-    def _why_not(self, meta: Any, app: Any) -> str:
+    def _why_not(self, meta: Any, app: Any) -> tuple[str, str]:
         try:
             if app is not None and not jobs.is_our_app(app):
                 raise BadMessage("This is not the network's app.")
@@ -117,10 +117,10 @@ class Guard:
                 raise NoPermit("This job names no run.")
             self._participant.check(run)
         except JazariError as error:
-            return error.code
+            return error.code, str(error)
         except Exception:
-            return UNKNOWN
-        return ""
+            return UNKNOWN, ""
+        return "", ""
 
 
 class _Guarded(RequestProcessor):

@@ -27,12 +27,16 @@ class Refusals:
         self._lock = threading.Lock()
         self._told: dict[tuple[str, str, str], float] = {}
 
-    def tell(self, kind: str, subject: str, code: str) -> None:
-        """Log and spool that ``subject`` (a run, a kind of message) was refused with ``code``. Never raises."""
+    def tell(self, kind: str, subject: str, code: str, message: str = "") -> None:
+        """Log and spool that ``subject`` (a run, a kind of message) was refused with ``code``. Never raises.
+
+        ``message`` says why in a sentence; it stays in this institute's own trail.
+        """
         if not self._is_due((kind, subject, code), time.monotonic()):
             return
         _log.warning("Refused %s: %s (%s)", kind, subject, code)
-        event = AuditEvent(kind=kind, actor=self._namespace, subject=subject, detail={"code": code})
+        detail = {"code": code} | ({"message": message} if message else {})
+        event = AuditEvent(kind=kind, actor=self._namespace, subject=subject, detail=detail)
         try:
             write_event(self._spool, event)
         except JazariError as error:
