@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.base import Finding, Options, Outcome, at_most, median, spread
+from benchmarks.network import AS_INSTALLED
 from benchmarks.processes import Watch
 
 SECONDS, MEGABYTES = 90.0, 2_500.0
@@ -34,7 +35,7 @@ def _play(institutes: int) -> dict[str, Any]:
         with Watch() as watch:
             finished = subprocess.run(
                 [sys.executable, "-m", "jazari.nodes.main", *words], capture_output=True, text=True, check=False,
-                env={**os.environ, "COLUMNS": "1000"},
+                env={**os.environ, **AS_INSTALLED, "COLUMNS": "1000"},
             )  # fmt: skip
         if not report.exists():
             raise RuntimeError(f"the demo with {institutes} institutes failed: {finished.stderr[-2000:]}")
@@ -84,8 +85,8 @@ def _outcome(found: dict[int, list[dict[str, Any]]]) -> Outcome:
         tables=[_phase_table(shown), _process_table(shown)],
         notes=[
             "`jazari demo --exit`, from its start to its report, every action a command in a process of its own.",
-            "Memory is the proportional set size over all processes; processor seconds are sampled four times a second, so "
-            "that short commands are under-counted.",
+            "Memory is the proportional set size over all processes. Processor seconds are sampled four times a "
+            "second, so the shortest commands are under-counted.",
         ],
     )
 

@@ -29,7 +29,9 @@ ABOUT = {
 
 @dataclass(frozen=True)
 class Fit:
-    """One split. ``difference``: of the coefficients from the pooled optimum; ``right`` of ``tested`` rows."""
+    """One split. ``difference``: the largest of a coefficient from the pooled optimum, in the column's own unit or
+    per standard deviation of it, whichever is larger; ``right`` of ``tested`` rows are classified right.
+    """
 
     seed: int
     path: str
@@ -105,13 +107,15 @@ def _fit(
 ) -> Fit:
     train, test = heart_data.split(hospitals, seed)
     optimum, tested = heart_data.pooled_optimum(heart_data.pooled(train)), heart_data.pooled(test)
-    found = _coefficients(values)
+    found, design = _coefficients(values), heart_data.pooled(train).design()
+    # In the units of the columns, and for columns of deviation 1, whichever is larger.
+    units = np.maximum(design.std(axis=0), 1.0)
     return Fit(
         seed=seed,
         path=path,
         rounds=rounds,
         seconds=seconds,
-        difference=float(np.abs(found - optimum).max()),
+        difference=float((np.abs(found - optimum) * units).max()),
         right=heart_data.right(tested, found),
         pooled_right=heart_data.right(tested, optimum),
         tested=len(tested.ill),

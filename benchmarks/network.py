@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,8 @@ from jazari.settings.network import NetworkFile
 from jazari.trust.sources import pinned_tls
 
 PATIENCE_SECONDS = 60.0
+AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Compiled modules are kept, as on any machine where nobody asked otherwise: else every command compiles them anew."""
 Item = TypeVar("Item")
 
 
@@ -79,7 +82,7 @@ def network(institutes: Iterable[str], parts: tuple[str, ...] = ()) -> Iterator[
     default every process of every node.
     """
     with TemporaryDirectory(prefix="jazari-bench-") as folder, ExitStack() as serving:
-        made = Network(Path(folder), tuple(institutes), Operator())
+        made = Network(Path(folder), tuple(institutes), Operator(AS_INSTALLED))
         _found(made)
         serving.enter_context(_serving_root(made, parts))
         _wait_for_root(made)
@@ -120,7 +123,7 @@ def _serving_root(made: Network, parts: tuple[str, ...]) -> Iterator[None]:
     with (made.root / "run" / "serve.log").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "jazari.nodes.main", "serve", "--home", str(made.root), *words],
-            stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, env={**os.environ, **AS_INSTALLED},
         )  # fmt: skip
     try:
         yield

@@ -48,7 +48,7 @@ def table(documents: list[dict[str, Any]]) -> str:
 
 def _section(found: dict[str, Any]) -> list[str]:
     rows = [[f["measure"], f["value"], f["target"], _MET[f["met"]]] for f in found["findings"]]
-    lines = [f"## {found['title']}", "", _circumstances(found), ""]
+    lines = [f"## {found['name']}", "", f"What: {found['title']}.", "", _circumstances(found), ""]
     lines += _markdown(["measure", "measured", "target", "met"], rows)
     for more in found["tables"]:
         lines += [f"**{more['title']}**", "", *_markdown(more["header"], more["rows"])]

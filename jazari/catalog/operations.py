@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jazari.core.identifiers import RecordRef, check_name
 from jazari.federation import exchange
 from jazari.federation.exchange import NetworkSynced, open_reader
 from jazari.settings.home import Home
-from jazari.trust.errors import RecordMissing
+from jazari.trust.errors import RecordMissing, SourceUnavailable
 from jazari.trust.records import Draft, FileRef, Record, make_record
 
 _FIELDS = {"type", "name", "card", "files"}
@@ -28,12 +29,14 @@ _FIELDS = {"type", "name", "card", "files"}
 def publish_draft(home: Home, draft: Draft, passphrase_file: Path | None = None) -> Record:
     """Check ``draft``, sign it and publish it in the node's own log; the record.
 
-    The network is read first, since the card may speak of records that came just now. The same draft again
-    gives the record that is there. Raises ``CatalogError`` or what trust and
-    federation raise; after a crash or a lost line it is safe to call again.
+    The network is read first, since the card may speak of records that came just now; while the Root is away
+    what is here must do, and the publication waits for it. The same draft again gives the record that is
+    there. Raises ``CatalogError`` or what trust and federation raise; after a crash or a lost line it is safe
+    to call again.
     """
     reader = open_reader(home)
-    exchange.sync(home, reader)
+    with suppress(SourceUnavailable):
+        exchange.sync(home, reader)
 
     def find(ref: str) -> Record | None:
         try:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from django.db import close_old_connections
 
@@ -99,9 +100,13 @@ class Worker:
         """Start the duties and show signs of life until asked to stop."""
         for thread in self.threads:
             thread.start()
+        key = _identity(self.home.publishing_key)
         while not self.stopping.is_set():
             self._sign_of_life()
             self.stopping.wait(SIGN_OF_LIFE_SECONDS)
+            if _identity(self.home.publishing_key) not in (key, None):
+                self.say("The publishing key has changed: the worker starts again with the new one.")
+                self.stop()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self.threads:
             if not thread.duty.waits:
@@ -128,6 +133,15 @@ class Worker:
         import traceback
 
         traceback.print_exception(error, file=sys.stdout)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file at ``path`` from its successor; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
+from importlib.metadata import version
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from jazari.core.canonical import canonical_json, digest
@@ -154,7 +154,7 @@ def recipe_digest(recipe: str) -> str:
 
     package = resources.files("jazari.studies")
     files = sorted({*_GUARDED, *(f"recipes/{name}" for name in find_recipe(recipe).sources)})
-    return digest({"files": {name: _file_digest(package, name) for name in files}, "numpy": np.__version__})
+    return digest({"files": {name: _file_digest(package, name) for name in files}, "numpy": version("numpy")})
 
 
 def _file_digest(package: Any, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
@@ -16,10 +17,12 @@ from jazari.studies.data.schema import Schema
 from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_name
 from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable
 from jazari.studies.overview import Records, Study, run_problem, study_of
-from jazari.studies.proposals import Proposal, named_institutes, write_study
 from jazari.trust.directory import Directory
 from jazari.trust.keys import Signer, key_id, sign_bytes
 from jazari.trust.records import Draft, Record
+
+if TYPE_CHECKING:
+    from jazari.studies.proposals import Proposal
 
 Publish = Callable[[Sequence[Draft]], Sequence[Record]]
 
@@ -42,6 +45,8 @@ def propose(here: Here, proposal: Proposal) -> Record:
     Raises ``BadStudy`` (also when a named data set is unknown or withdrawn), ``BadParameters`` or another
     ``StudyError`` naming what to correct.
     """
+    from jazari.studies.proposals import named_institutes, write_study  # recipes, so numpy: only proposing needs it
+
     named = named_institutes(proposal)
     schemas = {institute: _schema_of(here, reference) for institute, reference in named.items()}
     text = write_study(proposal, here.namespace, schemas, clock.now())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tuf.api import exceptions
 
+from jazari.core.files import plain_os_errors
 from jazari.trust.errors import BadDownload, Expired, RollbackSeen, SourceUnavailable, Untrusted
 
 
@@ -32,7 +34,8 @@ def as_trust_errors() -> Iterator[None]:
     except exceptions.RepositoryError as error:
         raise Untrusted(f"The source's metadata does not verify ({error}): nothing was taken over.") from error
     except OSError as error:
-        raise SourceUnavailable(f"The mirror cannot be written ({error}): check disk and permissions.") from error
+        with plain_os_errors(Path(str(error.filename or "The mirror"))):
+            raise
 
 
 def _sentence(error: Exception) -> str:

@@ -20,8 +20,9 @@ Every command lives in the home folder of a node, given by `--home` or the envir
 its options below say otherwise. `--help` after any of them prints what stands here.
 
 Results go to standard output; progress, warnings and errors to standard error. With `--json` a command prints one JSON
-document and nothing else on standard output; an error is then `{"error": {"code": ..., "message": ...}}`, with the codes
-of [errors](errors.md). An error is one plain sentence that says what to do next; `JAZARI_DEBUG=1` adds the traceback.
+document and nothing else on standard output; an error is then `{"error": {"code": ..., "message": ...}}`, with the
+codes of [errors](errors.md). An error is one plain sentence that says what to do next; `JAZARI_DEBUG=1` adds the
+traceback.
 
 ## Exit codes
 

@@ -18,8 +18,8 @@ PAGE = REPOSITORY / "docs" / "reference" / "errors.md"
 INTRODUCTION = """\
 # Errors
 
-<!-- `python -m tests.docs.write_reference` writes codes, exit codes and, where a class says it, meanings; the last column
-is written here by hand. A test compares the page with the code. -->
+<!-- `python -m tests.docs.write_reference` writes codes, exit codes and, where a class says it, meanings; the last
+column is written here by hand. A test compares the page with the code. -->
 
 Every error is one plain sentence that says what to do next. Behind it stands a code that does not change between
 versions (`--json` shows it, and so do the audit trail and the exchange) and an exit code
@@ -90,7 +90,13 @@ def render(kept: Mapping[str, Row]) -> str:
     parts = [INTRODUCTION]
     for name, members in groupby(codes, key=lambda code: code.split(".")[0]):
         rows = [_line(code, classes.get(code), kept.get(code, Row("", "", ""))) for code in members]
-        parts += [f"## {name}: {_lower(SLICES[name])}\n", "| code | exit | means | do |", "|---|---|---|---|", *rows, ""]
+        parts += [
+            f"## {name}: {_lower(SLICES[name])}\n",
+            "| code | exit | means | do |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
     return "\n".join(parts)
 
 

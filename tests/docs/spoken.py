@@ -75,7 +75,7 @@ def complaint_about_typed(words: list[str]) -> str:
     try:
         command.make_context("jazari", rest)
     except Exception as error:
-        return str(getattr(error, "format_message", lambda: error)())
+        return str(error) or type(error).__name__
     finally:
         os.environ.pop("JAZARI_HOME")
         if before is not None:

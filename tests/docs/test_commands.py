@@ -53,9 +53,7 @@ def test_help_is_complete(command: Command) -> None:
     assert command.has("--json") or command.name in SPEAK_OTHERWISE
 
 
-@pytest.mark.parametrize(
-    "command", [c for c in ALL.values() if c.needs_home and c.name not in MAKE_A_HOME], ids=named
-)
+@pytest.mark.parametrize("command", [c for c in ALL.values() if c.needs_home and c.name not in MAKE_A_HOME], ids=named)
 def test_without_a_home_it_ends_with_one_sentence(command: Command, tmp_path: Path) -> None:
     """In a fresh process: what imports tables before Django is ready fails here."""
     place = Place(tmp_path)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-
 import pytest
 
 from tests.docs import errors_page
-from tests.docs.errors_page import REPOSITORY, SLICES, WITHOUT_CLASS, docstring, errors, undocumented, written
+from tests.docs.errors_page import SLICES, WITHOUT_CLASS, docstring, errors, undocumented, written
+from tests.docs.source import names, strings
 
 WRITE_IT = "run `python -m tests.docs.write_reference`, then say on the page what to do about new codes"
 
@@ -27,7 +25,9 @@ def test_every_code_says_what_it_means_and_what_to_do() -> None:
 
 def test_codes_are_named_for_their_slice() -> None:
     wrong = {
-        code: found.__module__ for code, found in errors().items() if found.__module__.split(".")[1] != code.split(".")[0]
+        code: found.__module__
+        for code, found in errors().items()
+        if found.__module__.split(".")[1] != code.split(".")[0]
     }
     assert wrong == {"core.bug": "jazari.cli.errors"}
     assert {code.split(".")[0] for code in errors()} == set(SLICES)
@@ -39,33 +39,8 @@ def test_codes_without_a_class_are_still_said_somewhere(code: str) -> None:
 
 
 def test_no_error_is_left_that_nobody_raises() -> None:
-    used = names_in_code()
-    assert [code for code, found in errors().items() if found.__name__ not in used and not found.__subclasses__()] == []
-
-
-def strings() -> Iterator[str]:
-    for tree in production_code():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
-
-
-def names_in_code() -> set[str]:
-    """Every name that is used, not only imported or defined."""
-    found: set[str] = set()
-    for tree in production_code():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Name):
-                found.add(node.id)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
-    return found
-
-
-def production_code() -> Iterator[ast.Module]:
-    for path in sorted((REPOSITORY / "jazari").rglob("*.py")):
-        if "tests" not in path.parts:
-            yield ast.parse(path.read_text(encoding="utf-8"))
+    leaves = {code: found.__name__ for code, found in errors().items() if not found.__subclasses__()}
+    assert [code for code, name in leaves.items() if name not in names()] == []
 
 
 def test_a_docstring_about_fields_is_no_meaning() -> None:

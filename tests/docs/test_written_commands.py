@@ -59,7 +59,8 @@ def literals(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
 def test_the_example_of_help_is_this_command_and_would_run(command: Command) -> None:
-    shown = list(spoken.jazari_commands("```console\n$ " + command.example.replace("\njazari", "\n$ jazari") + "\n```\n"))
+    typed = command.example.replace("\njazari", "\n$ jazari")
+    shown = list(spoken.jazari_commands(f"```console\n$ {typed}\n```\n"))
     assert shown
     for words in shown:
         assert words[: len(command.words)] == list(command.words)

@@ -78,7 +78,7 @@ def test_a_lost_publishing_key_is_named_and_its_backup_is_enough(duo: Network, t
         assert str(key) in refusal.sentence
         assert "backup" in refusal.sentence
     finally:
-        shutil.copy2(backup, key)
+        backup.rename(key)
     assert duo.run("fes", "publish", draft)["record"] == "fes/institute/lost-key@1"
 
 

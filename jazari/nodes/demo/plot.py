@@ -26,6 +26,7 @@ def draw_missing(shares: Mapping[str, Mapping[str, float | None]], measures: Seq
             axes.text(column, row, text, ha="center", va="center", color="white" if value > 0.5 else "black")
     axes.set_title("Soil records without a measurement, by region")
     figure.colorbar(picture, ax=axes, format=lambda share, _: f"{share:.0%}")
+    figure.supxlabel("Data: turba-data 0.1.0 (Turba Open Lab, MIT); region names: HCP, RGPH 2024 (CC BY 4.0)", size=7)
     figure.savefig(path, metadata={"Title": "Soil records without a measurement, by region", "Date": None})
     plt.close(figure)
 

@@ -156,3 +156,18 @@ def test_a_full_disk_ends_neither_worker_nor_supervisor(home: Home, monkeypatch:
     supervisor._tend()
     assert supervisor.processes[0].pid
     supervisor._stop_all()
+
+
+def test_a_new_publishing_key_ends_the_worker_so_that_it_starts_again_with_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jazari.nodes.worker.SIGN_OF_LIFE_SECONDS", 0.02)
+    home.publishing_key.write_text("old")
+    with Running(home, Duty("x", 3600, nothing)) as worker:
+        wait_until((home.run / "worker.alive").exists)
+        home.publishing_key.unlink()  # lost for a moment: nothing to start again with
+        following = home.publishing_key.with_name("next.pem")
+        following.write_text("new")
+        assert not worker.stopping.wait(0.2)
+        following.replace(home.publishing_key)
+        assert worker.stopping.wait(10)

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from jazari.core.audit import AuditEvent
 from jazari.core.clock import frozen, now
 from jazari.core.errors import Busy, DiskFull
+from jazari.core.events import subscribe, unsubscribe
 from jazari.trust import errors
 from jazari.trust.acceptance import accept
 from jazari.trust.metadata import INSTITUTE_DAYS, LogHead
@@ -90,6 +92,49 @@ def test_what_waits_goes_first(world: World) -> None:
 
 def _cut(_publication: Publication) -> Receipt:
     raise Cut
+
+
+def test_what_a_wrong_clock_dated_is_dated_again_once_the_clock_is_right(world: World) -> None:
+    with frozen(now() + timedelta(days=1)), pytest.raises(Cut):
+        world.publisher("dakhla").publish([draft("one")], _cut)
+    records = world.publisher("dakhla").resume(world.upload)
+    assert [record.ref for record in records] == ["dakhla/dataset/one@1"]
+    assert records[0].published <= now()
+    assert names(world) == ["dakhla/dataset/one@1"]
+
+
+def test_a_date_that_stays_wrong_is_refused_and_blocks_nothing(world: World) -> None:
+    def ahead(publication: Publication) -> Receipt:
+        with frozen(now() - timedelta(days=1)):
+            return world.upload(publication)
+
+    publisher = world.publisher("dakhla")
+    with pytest.raises(errors.ClockWrong):
+        publisher.publish([draft("one")], ahead)
+    assert not publisher.waiting
+    assert world.publish("dakhla", draft("one"))[0].ref == "dakhla/dataset/one@1"
+
+
+def test_what_the_trail_could_not_take_is_told_when_it_can(world: World) -> None:
+    told: list[AuditEvent] = []
+
+    def trail(event: AuditEvent) -> None:
+        if event.kind == "trust.published" and not full:
+            told.append(event)
+        elif event.kind == "trust.published":
+            raise DiskFull("The disk is full: free some space.")
+
+    full = True
+    subscribe(AuditEvent, trail)
+    try:
+        with pytest.raises(DiskFull):
+            world.publish("dakhla", draft("one"))
+        full = False
+        records = world.publish("dakhla", draft("one"))
+    finally:
+        unsubscribe(AuditEvent, trail)
+    assert [record.ref for record in records] == names(world) == ["dakhla/dataset/one@1"]
+    assert [event.detail["records"] for event in told] == [["dakhla/dataset/one@1"]]
 
 
 def test_a_refused_publication_does_not_block_the_next(world: World) -> None:
