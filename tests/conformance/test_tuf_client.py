@@ -229,7 +229,7 @@ def test_a_target_that_was_cut_is_resumed(client: Client, repository: Simulated)
     assert client.download("a.bin") == 1
     assert client.download("a.bin") == 0
     assert client.contents() == [content]
-    assert client.web.requests[-1] == (path, "bytes=200000-", len(content) - 200_000)
+    assert (path, "bytes=200000-", len(content) - 200_000) in client.web.requests
 
 
 def test_delegated_targets(client: Client, repository: Simulated) -> None:
