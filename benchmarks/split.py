@@ -56,4 +56,4 @@ def _shares(counts: Index, draws: int, source: np.random.RandomState) -> Index:
         chosen = source.choice(tied, size=min(len(tied), missing), replace=False)
         shares[chosen] += 1
         missing -= len(chosen)
-    return shares.astype(np.intp)
+    return np.asarray(shares, dtype=np.intp)

@@ -150,7 +150,8 @@ def status(home: HomeOption, as_json: JsonOption = False) -> None:
     facts = standing.institute_status(node)
 
     def show() -> None:
-        out.say(f"{facts['namespace']} in {facts['network'] or 'no network'}: {facts['membership']}.")
+        membership = facts["membership"].rstrip(".")
+        out.say(f"{facts['namespace']} in {facts['network'] or 'no network'}: {membership}.")
         out.say("Processes: " + (", ".join(facts["processes"]) or "none; run `jazari serve`"))
         for name, problem in facts["problems"].items():
             out.say(f"{name}: {problem}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -29,10 +29,17 @@ def _open(home: Path, passphrase_file: Path | None = None) -> Node:
     return open_here(home, passphrase_file)
 
 
+STEWARD_VARIABLE = "JAZARI_STEWARD_PASSPHRASE"
 DataSetName = Annotated[str, typer.Argument(help="The name of the data set at this institute.")]
 Study = Annotated[str, typer.Argument(help="The study's record: namespace/study/name@version.")]
 StewardFile = Annotated[
     Path | None, typer.Option("--steward-key", help="The steward's private key (else the one the home names).")
+]
+StewardPassphrase = Annotated[
+    Path | None,
+    typer.Option(
+        "--steward-passphrase-file", help=f"The same for the steward's key (else ${STEWARD_VARIABLE}, else asked)."
+    ),
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; published with the decision.")]
 
@@ -188,10 +195,12 @@ def approve(
     steward_key: StewardFile = None,
     reason: Reason = "",
     passphrase_file: PassphraseFileOption = None,
+    steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign this institute's approval of exactly this text with the steward's key, and publish it."""
-    _decide("approve", study, home, steward_key, reason, passphrase_file, Output(as_json))
+    key = Steward(steward_key, steward_passphrase_file)
+    _decide("approve", study, home, key, reason, passphrase_file, Output(as_json))
 
 
 @command(study_app, "refuse", example='jazari study refuse rabat/study/soil-gaps@1 --reason "The purpose is unclear."')
@@ -201,10 +210,12 @@ def refuse(
     reason: Reason,
     steward_key: StewardFile = None,
     passphrase_file: PassphraseFileOption = None,
+    steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign and publish this institute's refusal with its reason: no run will touch its data."""
-    _decide("refuse", study, home, steward_key, reason, passphrase_file, Output(as_json))
+    key = Steward(steward_key, steward_passphrase_file)
+    _decide("refuse", study, home, key, reason, passphrase_file, Output(as_json))
 
 
 @command(
@@ -218,14 +229,23 @@ def withdraw_approval(
     reason: Reason,
     steward_key: StewardFile = None,
     passphrase_file: PassphraseFileOption = None,
+    steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take an approval back: a run under way ends, no other starts. What was released stays released."""
-    _decide("withdraw", study, home, steward_key, reason, passphrase_file, Output(as_json))
+    key = Steward(steward_key, steward_passphrase_file)
+    _decide("withdraw", study, home, key, reason, passphrase_file, Output(as_json))
+
+
+class Steward(NamedTuple):
+    """Where the steward's key is, and its passphrase: neither is the node's."""
+
+    key: Path | None
+    passphrase_file: Path | None
 
 
 def _decide(
-    choice: str, study: str, home: Path, key: Path | None, reason: str, passphrase_file: Path | None, out: Output
+    choice: str, study: str, home: Path, steward: Steward, reason: str, passphrase_file: Path | None, out: Output
 ) -> None:
     node = _open(home, passphrase_file)
     from jazari.settings.home import Home
@@ -233,12 +253,12 @@ def _decide(
     from jazari.studies.decisions import Choice
     from jazari.trust.keys import load_signer
 
-    path = key or Home.open(home).steward_key
-    steward = load_signer(path, passphrase_reader(passphrase_file, "the steward's key"))
+    passphrase = passphrase_reader(steward.passphrase_file, "the steward's key", variable=STEWARD_VARIABLE)
+    signer = load_signer(steward.key or Home.open(home).steward_key, passphrase)
     for sentence in on_site.own_disclosures(node, study) if choice == "approve" else ():
         out.warn(f"Note: {sentence}")
     with out.progress("Publishing the decision"):
-        record = operations.decide(node, study, Choice(choice), reason, steward)
+        record = operations.decide(node, study, Choice(choice), reason, signer)
     out.print_result({"decision": record.ref, "choice": choice}, f"Published as {record.ref}.")
 
 

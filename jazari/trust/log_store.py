@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from jazari.core.errors import Unavailable
 from jazari.core.files import plain_os_errors, sync_folder
 from jazari.trust.chain import LogCursor, LogState, Piece, Placed
 from jazari.trust.errors import NotContinuous, RecordMissing, RepositoryDamaged, TrustError
@@ -149,8 +150,29 @@ class LogStore:
             with plain_os_errors(path), path.open("rb") as file:
                 file.seek(offset)
                 return next(iter(frames(file.read(length)))).lines
-        except (StopIteration, TrustError) as error:
-            raise RepositoryDamaged(f"{path} is damaged: remove this copy and fetch it again.") from error
+        except (StopIteration, TrustError, Unavailable) as error:
+            self.index.remember(_damage(namespace), "found")
+            raise RepositoryDamaged(
+                f"{path} is damaged: run `jazari sync`, which fetches it again; at the Root, restore it from a backup."
+            ) from error
+
+    def is_damaged(self, namespace: str) -> bool:
+        """Whether the log is known to be damaged on this disk: cut short, or found so when it was read."""
+        head = self.index.state(namespace).head
+        if head.segment == 0:
+            return False
+        path = self.segment_path(namespace, head.segment)
+        short = not path.is_file() or path.stat().st_size < head.length
+        return short or bool(self.index.fact(_damage(namespace)))
+
+    def mended(self, namespace: str) -> None:
+        """Forget the damage: every segment has its hash again."""
+        self.index.remember(_damage(namespace), "")
+        self._frame.cache_clear()
+
+
+def _damage(namespace: str) -> str:
+    return f"damaged:{namespace}"
 
 
 def renamed(state: LogState, head: LogHead) -> LogState:

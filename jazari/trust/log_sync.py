@@ -38,6 +38,12 @@ def sync_log(logs: LogStore, source: Source, namespace: str, head: LogHead, *, m
         raise HistoryRewritten(f"{error} Nothing of it was taken over; tell the Root's team.") from error
 
 
+def mend_log(logs: LogStore, source: Source, namespace: str) -> None:
+    """Fetch again what this disk lost or spoilt of the known log; only bytes with the known hashes are taken."""
+    _Fetch(logs, source, namespace).run(LogHead(0), logs.index.state(namespace).head)
+    logs.mended(namespace)
+
+
 def _behind(head: LogHead, known: LogHead) -> bool:
     return (head.segment, head.length) < (known.segment, known.length)
 
@@ -92,7 +98,8 @@ class _Fetch:
             if (length, sha256) != (known.length, known.sha256):
                 raise _rewritten(self.namespace)
             return
-        stored = self.logs.stored(self.namespace, known.segment, known.length)
+        # Ours must be what it was, before anybody is said to have changed it.
+        stored = self._segment(known.segment, known.length, known.sha256)
         try:
             data = self._download(known.segment, (known.length, length), _has_hash(stored, sha256))
         except BadDownload:

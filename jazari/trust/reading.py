@@ -21,7 +21,7 @@ from jazari.trust.directory import DIRECTORY_TARGET, MAX_DIRECTORY_BYTES, Direct
 from jazari.trust.downloads import download_file
 from jazari.trust.errors import FileAbsent, RecordMissing, SourceUnavailable, TrustError, Untrusted
 from jazari.trust.log_store import LogStore
-from jazari.trust.log_sync import sync_log
+from jazari.trust.log_sync import mend_log, sync_log
 from jazari.trust.metadata import LogHead, blob_path, frozen_head, head_of, log_path, parse
 from jazari.trust.records import Record
 from jazari.trust.sources import Source, SourceFetcher, SourceMissing
@@ -206,6 +206,8 @@ class Reader:
         report.snapshot = snapshot.version
         for entry in self.directory().entries.values():
             try:
+                if self.logs.is_damaged(entry.namespace):
+                    mend_log(self.logs, self.source, entry.namespace)
                 head = self._signed_head(updater, snapshot, board, entry)
                 if head is not None:
                     self._refresh_log(entry, head, report)

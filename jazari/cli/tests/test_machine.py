@@ -63,7 +63,6 @@ def test_a_database_that_another_holds(tmp_path: Path) -> None:
 
 
 def test_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
-    cause = sqlite3.OperationalError("unable to open database file")
     with pytest.raises(sqlite3.OperationalError) as raised:
         sqlite3.connect(tmp_path / "nowhere" / "db")
     cause = raised.value

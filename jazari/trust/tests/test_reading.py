@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -566,11 +567,59 @@ def _fresh(world: World) -> Reader:
     return reader
 
 
-def test_a_mirror_that_lost_bytes_says_what_to_do(world: World) -> None:
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:20])
+
+
+def _spoil(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", [_cut, _spoil, Path.unlink], ids=["cut", "spoilt", "gone"])
+def test_what_a_mirror_lost_is_said_and_fetched_again(world: World, harm: Callable[[Path], None]) -> None:
     world.publish("dakhla")
     reader = world.reader()
     reader.refresh()
-    path = reader.targets / "dakhla/log/1.ndjson.zst"
-    path.write_bytes(path.read_bytes()[:20])
-    with pytest.raises(errors.RepositoryDamaged, match="fetch it again"):
+    harm(reader.targets / "dakhla/log/1.ndjson.zst")
+    with pytest.raises(errors.RepositoryDamaged, match="run `jazari sync`, which fetches it again"):
+        reader.record("dakhla/dataset/soil@1")
+    assert reader.refresh().problems == {}
+    assert reader.record("dakhla/dataset/soil@1").card == draft().card
+    assert reader.refresh().bytes_downloaded < 2000, "nothing is fetched twice"
+
+
+@pytest.mark.parametrize("harm", [_cut, _spoil, Path.unlink], ids=["cut", "spoilt", "gone"])
+def test_nobody_is_blamed_for_what_a_mirror_lost(world: World, harm: Callable[[Path], None]) -> None:
+    world.publish("dakhla", draft("one"))
+    reader = world.reader()
+    reader.refresh()
+    harm(reader.targets / "dakhla/log/1.ndjson.zst")
+    world.publish("dakhla", draft("two"))
+    assert world.reader().refresh().problems == {}
+    assert refs(world.reader()) == ["one@1", "two@1"]
+
+
+def test_a_sealed_segment_that_a_mirror_lost_is_fetched_again(world: World) -> None:
+    world.publish("dakhla", *(draft(f"d{number}") for number in range(SEAL_RECORDS + 5)))
+    reader = world.reader()
+    reader.refresh()
+    known = refs(reader)
+    _spoil(reader.targets / "dakhla/log/1.ndjson.zst")
+    reader = world.reader()
+    with pytest.raises(errors.RepositoryDamaged):
+        refs(reader)
+    assert reader.refresh().problems == {}
+    assert refs(reader) == known
+
+
+def test_a_lying_source_cannot_use_a_loss_to_change_what_was_known(world: World) -> None:
+    world.publish("dakhla")
+    reader = world.reader()
+    reader.refresh()
+    _cut(reader.targets / "dakhla/log/1.ndjson.zst")
+    _spoil(world.path / "root/targets/dakhla/log/1.ndjson.zst")
+    assert isinstance(reader.refresh().problems["dakhla"], errors.BadDownload)
+    with pytest.raises(errors.RepositoryDamaged):
         reader.record("dakhla/dataset/soil@1")

@@ -107,7 +107,7 @@ def test_the_fetcher_resumes_targets_and_drops_poison(server: WebFolder, tmp_pat
     assert [path.stat().st_size for path in kept] == [4000]
     with fetcher.download_file(url, len(CONTENT)) as file:
         assert file.read() == CONTENT
-    assert server.requests[-1] == ("targets/a.bin", "bytes=4000-", len(CONTENT) - 4000)
+    assert ("targets/a.bin", "bytes=4000-", len(CONTENT) - 4000) in server.requests
     assert list((tmp_path / "parts").iterdir()) == []
     kept[0].write_bytes(b"poison")
     with pytest.raises(ValueError, match="wrong"), fetcher.download_file(url, len(CONTENT)) as file:
