@@ -18,6 +18,7 @@ $(BIN)/python:
 $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q jazari
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo

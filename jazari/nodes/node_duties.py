@@ -119,6 +119,10 @@ def publish_checkpoint(home: Home) -> bool:
     card = trail.due_checkpoint(_published_checkpoint(home))
     if card is None:
         return False
+    if not home.is_root:
+        # What cannot be sent would wait in the outbox, where there is one place: people go first.
+        with RootClient(exchange.network_of(home)) as client:
+            client.status()
     draft = Draft("checkpoint", CHECKPOINT, card.model_dump(mode="json"))
     exchange.publish(home, [draft], signer=_signer(home))
     return True

@@ -12,6 +12,7 @@ TrustError
 │                         BadPublication, TooLarge, NotAdmitted, WrongSigner, OutsideNamespace,
 │                         HistoryChanged, CardRefused, FileMissing, ClockWrong
 ├── VersionConflict       another publication of the same institute was first: fetch it and try again
+├── NotKept               an earlier publication waits for the Root, so that this one was not prepared
 ├── SourceUnavailable     the Root or a folder could not be read: try again later
 └── Untrusted             what was read fails verification:
                           Expired, BadDownload, HistoryRewritten, RollbackSeen
@@ -211,6 +212,13 @@ class VersionConflict(TrustError):
 
     code = "trust.version-conflict"
     exit_code = ExitCode.CONFLICT
+
+
+class NotKept(TrustError):
+    """An earlier publication still waits for the Root, so this one was not prepared."""
+
+    code = "trust.not-kept"
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class SourceUnavailable(TrustError):

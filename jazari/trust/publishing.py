@@ -15,12 +15,13 @@ from typing import Protocol
 
 from jazari.core.audit import AuditEvent
 from jazari.core.clock import now
+from jazari.core.errors import JazariError
 from jazari.core.events import emit
 from jazari.core.files import locked
 from jazari.core.identifiers import RecordRef, check_namespace
 from jazari.trust.blobs import keep_copy
 from jazari.trust.chain import LogState
-from jazari.trust.errors import ClockWrong, NotContinuous, PublicationRefused, VersionConflict
+from jazari.trust.errors import ClockWrong, NotContinuous, NotKept, PublicationRefused, VersionConflict
 from jazari.trust.log_store import LogStore, renamed
 from jazari.trust.log_writer import LogWriter
 from jazari.trust.metadata import INSTITUTE_DAYS, LogHead, institute_metadata, parse
@@ -77,7 +78,8 @@ class Publisher:
         """Publish ``drafts`` together and return their records, in order.
 
         A draft that says exactly what the newest version of its series says is published already: its
-        record is returned and nothing is sent for it, so that repeating a command is harmless.
+        record is returned and nothing is sent for it, so that repeating a command is harmless. What cannot
+        be sent waits for ``resume``; while something waits already, ``NotKept`` says that this does not.
         """
         with self._turn():
             reached("publisher.started")
@@ -85,8 +87,9 @@ class Publisher:
             reached("publisher.files-kept")
             waiting = self._outbox.get()
             if waiting is not None:
-                refs = self._send(waiting, upload)
-                if items_digest(waiting.items) == items_digest(items):
+                same = items_digest(waiting.items) == items_digest(items)
+                refs = self._send(waiting, upload) if same else self._send_first(waiting, upload)
+                if same:
                     return self._records(refs)
             refs = self._publish(items, upload)
             return self._records(refs)
@@ -210,6 +213,17 @@ class Publisher:
             self._commit(pending, publication, receipt)
             return pending.refs
         raise AssertionError("unreachable")
+
+    def _send_first(self, waiting: Pending, upload: Upload) -> tuple[str, ...]:
+        try:
+            return self._send(waiting, upload)
+        except (PublicationRefused, VersionConflict):
+            raise
+        except JazariError as error:
+            raise NotKept(
+                f"An earlier publication of {self.namespace} still waits, and this one was not kept: publish it "
+                f"again later. {error}"
+            ) from error
 
     def _rebase(self, pending: Pending) -> Pending:
         """Prepare the same items again after what somebody else published."""

@@ -38,7 +38,8 @@ def jazari_commands(text: str) -> Iterator[list[str]]:
 
 def mentioned(text: str) -> Iterator[list[str]]:
     """The words after ``jazari`` of commands that a sentence names in backticks."""
-    for found in _INLINE.findall(text):
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    for found in _INLINE.findall(re.sub(r"(?<!\n)\n(?!\n)", " ", prose)):
         yield found.split()[1:]
 
 

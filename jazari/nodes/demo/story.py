@@ -88,7 +88,8 @@ class Story:
         shares = missing_by_region(self.studies[1].values)
         measures = list(next(iter(shares.values())))
         table = Table(title="Soil records without a measurement", title_justify="left")
-        for column in ("region", *measures):
+        table.add_column("region", no_wrap=True)
+        for column in measures:
             table.add_column(column.replace("_", " "), overflow="fold")
         for region, told in shares.items():
             table.add_row(region, *("left out" if s is None else f"{s:.1%}" for s in told.values()))

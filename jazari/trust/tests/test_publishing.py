@@ -90,6 +90,20 @@ def test_what_waits_goes_first(world: World) -> None:
     assert names(world) == ["dakhla/dataset/one@1", "dakhla/dataset/two@1"]
 
 
+def test_while_something_waits_the_next_is_told_that_it_does_not(world: World) -> None:
+    def away(_publication: Publication) -> Receipt:
+        raise errors.SourceUnavailable("The Root is away: try again later.")
+
+    publisher = world.publisher("dakhla")
+    for _ in range(2):
+        with pytest.raises(errors.SourceUnavailable):
+            publisher.publish([draft("one")], away)
+    with pytest.raises(errors.NotKept, match=r"not kept.*The Root is away"):
+        publisher.publish([draft("two")], away)
+    assert [record.name for record in publisher.resume(world.upload)] == ["one"]
+    assert names(world) == ["dakhla/dataset/one@1"]
+
+
 def _cut(_publication: Publication) -> Receipt:
     raise Cut
 

@@ -1,0 +1,72 @@
+"""The tables of files that people write name every field of the code, with what it is if left out."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from jazari.studies.data.schema import Schema, UnitRule, Variable, parse_schema
+from jazari.studies.datasets import About
+from jazari.studies.proposals import Proposal, make_proposal
+from jazari.studies.recipes.registry import find_recipe, recipe_names
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "reference" / "files.md").read_text(encoding="utf-8")
+TABLES: dict[str, type[BaseModel]] = {
+    "Declaration of a data set": Schema,
+    "A variable": Variable,
+    "Units by row": UnitRule,
+    "What a data set is": About,
+    "Proposal of a study": Proposal,
+    **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
+}
+_ROW = re.compile(r"^\| `([a-z_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
+
+
+def told(title: str) -> dict[str, str]:
+    section = re.split(rf"^#+ {title}$", PAGE, flags=re.MULTILINE)[1]
+    return dict(_ROW.findall(re.split(r"^#+ ", section, maxsplit=1, flags=re.MULTILINE)[0]))
+
+
+def default_of(model: type[BaseModel], name: str) -> str:
+    field = model.model_fields[name]
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value == ("",):
+        return '`""`'
+    return "empty" if value in (None, "", (), {}) else f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+@pytest.mark.parametrize("title", sorted(TABLES))
+def test_every_field_and_what_it_is_if_left_out(title: str) -> None:
+    model = TABLES[title]
+    assert told(title) == {name: default_of(model, name) for name in model.model_fields}
+
+
+def test_every_recipe_has_a_table() -> None:
+    titles = re.findall(r"^### Recipe (.+)$", PAGE, re.MULTILINE)
+    assert sorted(titles) == list(recipe_names())
+
+
+def examples(page: str) -> dict[str, dict[str, object]]:
+    """The TOML blocks of a page by the file name in their first line."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(# \S+\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return {block.split()[1]: tomllib.loads(block) for block in blocks}
+
+
+@pytest.mark.parametrize("page", ["how-to/run-a-study.md", "tutorial/run-a-network.md"])
+def test_the_examples_are_valid(page: str) -> None:
+    files = examples(page)
+    declared = {variable.name: variable for variable in parse_schema(files["soil.schema.toml"]).variables}
+    About.model_validate(files["soil.about.toml"])
+    for name in set(files) - {"soil.schema.toml", "soil.about.toml"}:
+        proposal = make_proposal(files[name])
+        recipe = find_recipe(proposal.recipe)
+        assert set(recipe.variables(recipe.parse(proposal.parameters))) <= set(declared), name
