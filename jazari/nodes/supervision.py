@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from jazari.core.errors import Busy, JazariError
 from jazari.core.files import write_atomic
@@ -106,11 +106,11 @@ class Supervisor:
     def _publish_state(self) -> None:
         state = {process.spec.name: process.state() for process in self.processes}
         if state != self._written:
-            self._written = state
             document = {"supervisor": {"pid": os.getpid(), "birth": birth(os.getpid())}, "processes": state}
             # A full disk hides the state for a while; it is no reason to stop a node that serves.
             with contextlib.suppress(JazariError):
                 write_atomic(state_file(self.home), json.dumps(document).encode())
+                self._written = state
 
     def _stop_all(self) -> None:
         for process in self.processes:
@@ -190,13 +190,23 @@ def supervise(home: Home, parts: Sequence[str], say: Callable[[str], None]) -> N
         held.__exit__(None, None, None)
 
 
+def _speaker(news: TextIO) -> Callable[[str], None]:
+    """Prints to ``news``; where that cannot be written (a full disk, a closed terminal) the node goes on."""
+
+    def say(text: str) -> None:
+        with contextlib.suppress(OSError):
+            print(text, file=news, flush=True)
+
+    return say
+
+
 def main(arguments: Sequence[str]) -> int:
     """``python -m jazari.nodes.supervision HOME [--json] [PART...]``"""
     as_json = "--json" in arguments
     home, *parts = (word for word in arguments if word != "--json")
     news = sys.stderr if as_json else sys.stdout
     try:
-        supervise(Home.open(home), parts or PARTS, lambda text: print(text, file=news, flush=True))
+        supervise(Home.open(home), parts or PARTS, _speaker(news))
     except JazariError as error:
         document = {"error": {"code": error.code, "message": str(error)}}
         print(json.dumps(document) if as_json else str(error), file=sys.stdout if as_json else sys.stderr)

@@ -125,14 +125,16 @@ class Worker:
                 path.touch()
 
     def say(self, text: str) -> None:
-        """One line in the worker's log."""
-        print(f"{timestamp()} {text}", flush=True)
+        """One line in the worker's log; where the disk is full nobody reads it, and the duty goes on."""
+        with contextlib.suppress(OSError):
+            print(f"{timestamp()} {text}", flush=True)
 
     def say_traceback(self, error: Exception) -> None:
         """The traceback of a defect of ours, in the worker's log."""
         import traceback
 
-        traceback.print_exception(error, file=sys.stdout)
+        with contextlib.suppress(OSError):
+            traceback.print_exception(error, file=sys.stdout)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -60,7 +60,7 @@ def rows(name: str, count: int = ROWS) -> list[Row]:
         made.append({
             "site": f"{name}-{number // 2}",
             "crop": crop,
-            "ph": "" if source.random() < 0.1 else ph,
+            "ph": "" if source.random() < 0.25 else ph,
             "harvest": round(float(np.clip(40 + 6 * ph + source.normal(0, 5), 0, 500)), 1),
             "good": int(source.random() < chance),
         })  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -171,3 +172,18 @@ def test_a_new_publishing_key_ends_the_worker_so_that_it_starts_again_with_it(
         assert not worker.stopping.wait(0.2)
         following.replace(home.publishing_key)
         assert worker.stopping.wait(10)
+
+
+def test_a_log_that_cannot_be_written_ends_no_duty(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_home: Home) -> bool:
+        calls.append(1)
+        raise Busy(f"Try number {len(calls)}.") if len(calls) % 2 else ZeroDivisionError(str(len(calls)))
+
+    calls: list[int] = []
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with Running(home, Duty("x", 0.01, run, longest_delay_seconds=0.01)):
+            wait_until(lambda: len(calls) > 3)
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()

@@ -4,54 +4,66 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(max_length=140, unique=True)),
-                ('run', models.CharField(max_length=40, unique=True)),
-                ('study', models.CharField(db_index=True, max_length=140)),
-                ('agreement', models.CharField(max_length=71)),
-                ('number', models.PositiveIntegerField()),
-                ('participants', models.JSONField(default=list)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Running'), ('finished', 'Finished'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_index=True, default='waiting', max_length=10)),
-                ('round', models.PositiveIntegerField(default=0)),
-                ('message', models.TextField(blank=True)),
-                ('answered', models.JSONField(default=dict)),
-                ('outcome', models.JSONField(null=True)),
-                ('recorded', models.DateTimeField()),
-                ('ended', models.DateTimeField(null=True)),
-                ('permitted', models.BooleanField(null=True)),
-                ('attested', models.BooleanField(default=False)),
-                ('published', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(max_length=140, unique=True)),
+                ("run", models.CharField(max_length=40, unique=True)),
+                ("study", models.CharField(db_index=True, max_length=140)),
+                ("agreement", models.CharField(max_length=71)),
+                ("number", models.PositiveIntegerField()),
+                ("participants", models.JSONField(default=list)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Running"),
+                            ("finished", "Finished"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_index=True,
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("round", models.PositiveIntegerField(default=0)),
+                ("message", models.TextField(blank=True)),
+                ("answered", models.JSONField(default=dict)),
+                ("outcome", models.JSONField(null=True)),
+                ("recorded", models.DateTimeField()),
+                ("ended", models.DateTimeField(null=True)),
+                ("permitted", models.BooleanField(null=True)),
+                ("attested", models.BooleanField(default=False)),
+                ("published", models.BooleanField(default=False)),
             ],
             options={
-                'ordering': ('recorded', 'reference'),
+                "ordering": ("recorded", "reference"),
             },
         ),
         migrations.CreateModel(
-            name='DataSet',
+            name="DataSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40)),
-                ('version', models.PositiveIntegerField()),
-                ('path', models.TextField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('declaration', models.JSONField()),
-                ('card', models.JSONField()),
-                ('record', models.CharField(blank=True, max_length=140)),
-                ('registered', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=40)),
+                ("version", models.PositiveIntegerField()),
+                ("path", models.TextField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("declaration", models.JSONField()),
+                ("card", models.JSONField()),
+                ("record", models.CharField(blank=True, max_length=140)),
+                ("registered", models.DateTimeField()),
             ],
             options={
-                'ordering': ('name', '-version'),
-                'constraints': [models.UniqueConstraint(fields=('name', 'version'), name='one_version_of_a_data_set')],
+                "ordering": ("name", "-version"),
+                "constraints": [models.UniqueConstraint(fields=("name", "version"), name="one_version_of_a_data_set")],
             },
         ),
     ]
