@@ -12,9 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "jazari"
 MODULES = sorted(
-    path
-    for path in PACKAGE.rglob("*.py")
-    if not {"tests", "migrations"} & set(path.relative_to(PACKAGE).parts)
+    path for path in PACKAGE.rglob("*.py") if not {"tests", "migrations"} & set(path.relative_to(PACKAGE).parts)
 )
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 50
