@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jazari.core.errors import ExitCode
+from jazari.testing.commands import Ended
 from tests.docs import commands_page, errors_page
 from tests.docs.command_tree import Command, commands
 from tests.docs.examples import MAKE_A_HOME, NOT_TO_AN_END, Place, found, words_of
@@ -29,8 +30,6 @@ END_OTHERWISE = {
     "jazari study cancel": "trust.card-refused",  # there is no such run to withdraw
     "jazari study result": "studies.study-not-found",
 }
-
-pytestmark = pytest.mark.xdist_group("docs-commands")
 
 
 def named(command: Command) -> str:
@@ -64,9 +63,9 @@ def test_without_a_home_it_ends_with_one_sentence(command: Command, tmp_path: Pa
     assert ended.out == ""
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    place = Place(tmp_path_factory.mktemp("examples"))
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[Place]:
+    place = Place(tmp_path)
     server = found(place)
     yield place
     server.terminate()
@@ -74,17 +73,27 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [c for c in ALL.values() if c.name not in NOT_TO_AN_END], ids=named)
-def test_in_a_real_network_its_example_runs_or_says_why_not(command: Command, network: Place) -> None:
-    """The order is that of ``jazari --help``, in which the examples of one life follow each other."""
-    ended = network.example(command)
+def test_in_a_real_network_every_example_runs_or_says_why_not(network: Place) -> None:
+    """One after the other, in the order of ``jazari --help``, in which the examples of one life follow each other."""
+    wrong = {}
+    for command in ALL.values():
+        if command.name not in NOT_TO_AN_END:
+            ended = network.example(command)
+            complaint = complaint_about(ended, END_OTHERWISE.get(command.name, ""))
+            if complaint:
+                wrong[command.name] = f"{complaint}: {ended}"
+    assert wrong == {}
+
+
+def complaint_about(ended: Ended, expected: str) -> str:
+    """What is wrong with how a command ended that should end with the error ``expected``, or well."""
     error = ended.document.get("error", {})
-    assert "Traceback" not in ended.out + ended.err, str(ended)
-    assert error.get("code", "") == END_OTHERWISE.get(command.name, ""), str(ended)
-    if error:
-        assert ended.status == int(errors_page.errors()[error["code"]].exit_code)
-        assert error["message"].endswith(".")
-        assert "\n" not in error["message"]
-    else:
-        assert ended.status == 0, str(ended)
-        assert ended.document, str(ended)
+    if "Traceback" in ended.out + ended.err:
+        return "a traceback"
+    if error.get("code", "") != expected:
+        return f"should end with {expected or 'no error'}"
+    if not error:
+        return "" if ended.status == 0 and ended.document else "should print JSON"
+    if ended.status != int(errors_page.errors()[error["code"]].exit_code):
+        return "the exit code is not that of the error"
+    return "" if error["message"].endswith(".") and "\n" not in error["message"] else "not one sentence"

@@ -14,7 +14,7 @@ from typing import Any
 
 from jazari.nodes.errors import DemoFailed
 
-TIMEOUT_SECONDS = 120.0
+TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)

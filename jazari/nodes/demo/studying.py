@@ -11,7 +11,7 @@ from jazari.nodes.demo.data import Site, region_names, soil_records, write_data_
 from jazari.nodes.demo.founding import DemoNetwork, at_once, steward_key
 
 REFUSAL = "No soil was measured in our records, so this model would say nothing about our region."
-RUN_SECONDS = "60"
+RUN_SECONDS = "240"
 
 
 @dataclass
@@ -87,12 +87,20 @@ def _decide_all(network: DemoNetwork, site: Site, studies: list[StudyOutcome]) -
     run("sync", home=home)
     key = steward_key(network, site.namespace)
     for study in studies:
-        if _refuses(network, site, study):
-            run("study", "refuse", study.reference, "--reason", REFUSAL, "--steward-key", key, home=home)
-            continue
-        report = run("study", "check", study.reference, home=home)
-        study.disclosures[site.namespace] = report["disclosures"]
-        run("study", "approve", study.reference, "--steward-key", key, home=home)
+        reason = _reason_to_refuse(network, site, study)
+        if reason:
+            run("study", "refuse", study.reference, "--reason", reason, "--steward-key", key, home=home)
+        else:
+            run("study", "approve", study.reference, "--steward-key", key, home=home)
+
+
+def _reason_to_refuse(network: DemoNetwork, site: Site, study: StudyOutcome) -> str:
+    """What the steward says, or nothing: the region without measurements refuses, and whoever's check refuses."""
+    if _refuses(network, site, study):
+        return REFUSAL
+    report = network.operator.finish("study", "check", study.reference, "--home", network.home(site.namespace))
+    study.disclosures[site.namespace] = report["disclosures"]
+    return str(report["refused"])
 
 
 def _refuses(network: DemoNetwork, site: Site, study: StudyOutcome) -> bool:

@@ -12,7 +12,7 @@ CROPS = ("Wheat (Rainfed)", "Wheat (Irrigated)", "Barley (Rainfed)", "Maize (Gra
 # Declared ranges: what could be there, not the smallest and largest value that is. The source states no unit for
 # available P2O5 and K2O, so none is claimed.
 _RANGES = {
-    "soil_ph": ("pH", 3, 11),
+    "soil_ph": ("pH", 0, 14),
     "organic_matter_pct": ("%", 0, 20),
     "available_p2o5": ("", 0, 1000),
     "available_k2o": ("", 0, 3000),
@@ -107,7 +107,7 @@ purpose = "{purpose}"
 recipe = "{recipe}"
 datasets = {_toml(datasets)}
 minimum_institutes = 2
-round_deadline_seconds = 60
+round_deadline_seconds = 120
 '''
 
 
