@@ -116,6 +116,20 @@ def test_a_taken_port_is_named_before_anything_starts(locked_home: Path) -> None
     assert not node.processes()
 
 
+@pytest.mark.slow
+def test_a_taken_engine_port_stops_the_root_before_anything_starts(duo: Network) -> None:
+    config = Home(duo.home(ROOT)).config
+    duo.node(ROOT).stop()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((config.engine_host, config.engine_port))
+        other.listen()
+        refusal = duo.refused(ROOT, "serve")
+    assert (refusal.code, refusal.status) == ("nodes.port-taken", 6)
+    assert str(config.engine_port) in refusal.sentence
+    duo.serve(ROOT)
+
+
 def test_a_second_node_in_one_home_is_refused_and_the_first_goes_on(duo: Network) -> None:
     before = duo.node("fes").part("worker").pid
     refusal = duo.refused("fes", "serve")

@@ -30,7 +30,7 @@ from jazari.studies.flare.pins import PinBoard
 LOOP_SECONDS = 0.2
 TIDY_SECONDS = 60.0
 ATTEMPTS_PER_ROUND = 8
-PERMIT_SECONDS = 20.0
+PERMIT_SECONDS = 60.0
 LAST_CONFIRMATIONS_SECONDS = 30.0
 _log = logging.getLogger("jazari.engine.keeper")
 
