@@ -9,7 +9,7 @@
     ├── messages      BadMessage, BrokenContract, BelowFloor
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
-                      UntrueResult, TimedOut
+                      TimedOut
 
 A message that leaves an institute carries the code alone, never the sentence.
 """
@@ -211,13 +211,6 @@ class BadStudyRecord(StudyError):
 
     code = "studies.bad-record"
     exit_code = ExitCode.REFUSED
-
-
-class UntrueResult(StudyError):
-    """What the Root says that a run produced is not what an institute computed."""
-
-    code = "studies.untrue-result"
-    exit_code = ExitCode.UNTRUSTED
 
 
 class TimedOut(StudyError):

@@ -21,7 +21,7 @@ from jazari.studies.cards import AttestationCard, ResultCard, RunCard, result_na
 from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.each import each
-from jazari.studies.errors import RunNotFound, UntrueResult
+from jazari.studies.errors import NotRunnable, RunNotFound
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
@@ -85,7 +85,7 @@ class Follower:
         problem = run_problem(card, study, clock.now())
         try:
             if problem:
-                raise UntrueResult(f"The run is not allowed here: {problem}; its proposer must record a new one.")
+                raise NotRunnable(f"The run is not allowed here: {problem}; its proposer must record a new one.")
             write_permit(self.here.engine_folder, self._permit_for(record, card, study))
         except JazariError as error:
             _audit(self.here, "studies.permit-denied", record.ref, str(error))

@@ -95,7 +95,7 @@ def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Sig
         institute=here.namespace,
         choice=choice,
         reason=reason,
-        number=_next_number(study, here.namespace),
+        number=_next_number(here, study),
         moment=timestamp(),
     )
     card = ApprovalCard(
@@ -121,9 +121,10 @@ def _may_decide(here: Here, study: Study, choice: Choice, reason: str) -> None:
         raise NotRunnable(f"{study.reference} is {study.status(clock.now())}: ask its proposer for a new study.")
 
 
-def _next_number(study: Study, institute: str) -> int:
-    mine = study.decisions.get(institute)
-    return mine.number + 1 if mine else 1
+def _next_number(here: Here, study: Study) -> int:
+    """One more than this institute ever published on the agreement, by whichever of its stewards' keys."""
+    published = here.records.of("approval", namespace=here.namespace, name=approval_name(study.agreement))
+    return len(published) + 1
 
 
 def _steward_key(here: Here, steward: Signer) -> dict[str, object]:
