@@ -23,7 +23,8 @@ def setup(home: Home, *, migrate: bool = False) -> None:
 
     if not settings.configured:
         os.environ["JAZARI_HOME"] = str(home.path)
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jazari.settings.node")
+        # Whatever the shell has exported belongs to another Django project: a node has settings of its own.
+        os.environ["DJANGO_SETTINGS_MODULE"] = "jazari.settings.node"
     if not is_ready():
         django.setup()
     configured: Home | None = getattr(settings, "HOME", None)

@@ -154,7 +154,9 @@ try:
 except BadSetting as error:
     print(error)
 """
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("DJANGO", "DATABASE"))}
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("DATABASE")}
+    # As in the shell of someone who develops a Django project of their own.
+    environment["DJANGO_SETTINGS_MODULE"] = "somebody.elses.settings"
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, env=environment
     )
