@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from jazari.core.canonical import canonical_json, digest
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef, check_namespace
-from jazari.studies.data.schema import AgreedVariable, first_problem
+from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, first_problem
 from jazari.studies.errors import BadStudy
 
 DEFAULT_FLOOR = 10
@@ -58,7 +58,8 @@ class StudyText(BaseModel):
 
     ``datasets`` maps each institute to the dataset record it would use, version-exact. ``floor`` is the
     fewest distinct subjects in a released cell (1 means off, for public data). ``contract`` holds the output
-    contracts of each phase, as the recipe wrote them for these parameters.
+    contracts of each phase, as the recipe wrote them for these parameters. ``largest_rows``: no institute's table
+    has more rows, as the cards of the data sets say.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -73,6 +74,7 @@ class StudyText(BaseModel):
     datasets: dict[str, str] = Field(min_length=1, max_length=500)
     contract: tuple[dict[str, Any], ...] = ()
     floor: int = Field(default=DEFAULT_FLOOR, ge=1, le=1_000_000)
+    largest_rows: int = Field(default=MAX_ROWS, ge=1, le=MAX_ROWS)
     minimum_institutes: int = Field(default=2, ge=1, le=500)
     max_rounds: int = Field(default=30, ge=1, le=1000)
     max_runs: int = Field(default=1, ge=1, le=1000)

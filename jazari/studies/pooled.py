@@ -7,6 +7,7 @@ same way. Only somebody who holds all data can run it: tests, the demo, benchmar
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from jazari.studies.agreement import StudyText
@@ -15,12 +16,12 @@ from jazari.studies.recipes.registry import find_recipe, plan_of
 
 
 def pooled(study: StudyText, tables: Mapping[str, Table]) -> dict[str, Any]:
-    """The result of ``study`` computed from all rows of ``tables`` (by institute)."""
-    from jazari.studies.pooled_glm import pooled_glm
-    from jazari.studies.pooled_statistics import pooled_statistics
-
+    """The result of ``study`` computed from all rows of ``tables`` (by institute): ``pooled_<recipe>`` says how."""
     _, plan = plan_of(study, len(tables))
-    return pooled_statistics(plan, tables) if study.recipe == "statistics" else pooled_glm(plan, tables)
+    name = study.recipe.replace("-", "_")
+    compute = getattr(import_module(f"jazari.studies.pooled_{name}"), f"pooled_{name}")
+    result: dict[str, Any] = compute(plan, tables)
+    return result
 
 
 def declared_scales(study: StudyText) -> dict[str, float]:

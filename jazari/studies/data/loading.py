@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from jazari.studies.data.schema import Schema, Variable
+from jazari.studies.data.schema import MAX_ROWS, Schema, Variable
 from jazari.studies.data.table import Codes, Floats, Table, encode_subjects
 from jazari.studies.errors import BadData, UnreadableData
 
 MAX_BYTES = 4 * 2**30
-MAX_ROWS = 20_000_000
+
 CHUNK_ROWS = 50_000
 _CACHED = 100_000
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)

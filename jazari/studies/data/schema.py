@@ -38,6 +38,8 @@ from jazari.studies.errors import BadSchema, ColumnMissing, IncompatibleData
 Kind = Literal["numeric", "category", "text", "identifier"]
 MAX_SCHEMA_BYTES = 2**20
 MAX_LEVELS = 1000
+MAX_ROWS = 20_000_000
+"""Rows of one data file."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 
 

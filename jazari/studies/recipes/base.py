@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from jazari.studies.contract import Contract
-from jazari.studies.data.schema import AgreedVariable, Schema, first_problem
+from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, Schema, first_problem
 from jazari.studies.data.table import Table
 from jazari.studies.errors import BadParameters
 from jazari.studies.messages import Sums
@@ -23,12 +23,16 @@ from jazari.studies.messages import Sums
 
 @dataclass(frozen=True)
 class Plan:
-    """The public facts of a run: parameters, what the variables mean, the floor, how many institutes take part."""
+    """The public facts of a run: parameters, what the variables mean, the floor, how many institutes take part.
+
+    ``largest_rows`` is the number of rows that no institute's table exceeds, so that sums over rows have a bound.
+    """
 
     parameters: Any
     variables: Mapping[str, AgreedVariable]
     floor: int = 1
     institutes: int = 1
+    largest_rows: int = MAX_ROWS
 
     def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
         """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind."""
@@ -65,11 +69,16 @@ class State(Protocol):
 
 
 class Recipe(Protocol):
-    """One vetted algorithm. ``sources`` are its files in this folder, for the digest of the installed code."""
+    """One vetted algorithm. ``sources`` are its files in this folder, for the digest of the installed code.
+
+    ``same_institutes`` says that every round must add up the same institutes; a recipe that says no goes on with
+    those that are left when one drops out.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     sources: ClassVar[tuple[str, ...]]
+    same_institutes: ClassVar[bool]
     Parameters: ClassVar[type[BaseModel]]
 
     def parse(self, values: Mapping[str, Any]) -> Any:

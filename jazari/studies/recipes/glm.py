@@ -34,6 +34,7 @@ class Glm:
     sources: ClassVar[tuple[str, ...]] = (
         "glm.py", "glm_design.py", "glm_solve.py", "glm_result.py", "distributions.py",
     )  # fmt: skip
+    same_institutes: ClassVar[bool] = True
     Parameters: ClassVar[type[BaseModel]] = GlmParameters
 
     def parse(self, values: Mapping[str, Any]) -> GlmParameters:

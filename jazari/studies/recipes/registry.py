@@ -8,7 +8,11 @@ from jazari.studies.recipes.base import Plan, Recipe
 from jazari.studies.recipes.glm import Glm
 from jazari.studies.recipes.statistics import Statistics
 
-_RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (Statistics(), Glm())}
+_INSTALLED: tuple[Recipe, ...] = (
+    Statistics(),
+    Glm(),
+)
+_RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -32,6 +36,6 @@ def plan_of(study: StudyText, institutes: int) -> tuple[Recipe, Plan]:
     """
     recipe = find_recipe(study.recipe)
     parameters = recipe.parse(study.parameters)
-    plan = Plan(parameters, study.named_variables(), study.floor, institutes)
+    plan = Plan(parameters, study.named_variables(), study.floor, institutes, study.largest_rows)
     recipe.check(plan)
     return recipe, plan

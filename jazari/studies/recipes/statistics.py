@@ -49,6 +49,7 @@ class Statistics:
         "statistics_result.py",
         "statistics_text.py",
     )
+    same_institutes: ClassVar[bool] = True
     Parameters: ClassVar[type[BaseModel]] = StatisticsParameters
 
     def parse(self, values: Mapping[str, Any]) -> StatisticsParameters:
