@@ -29,12 +29,13 @@ Publish = Callable[[Sequence[Draft]], Sequence[Record]]
 
 @dataclass(frozen=True)
 class Here:
-    """The node that acts: who it is, what it has verified, who is admitted, and how it publishes."""
+    """The node that acts: who it is, what it has verified, who is admitted, and how it signs and publishes."""
 
     namespace: str
     records: Records
     directory: Callable[[], Directory]
     publish: Publish
+    signer: Callable[[], Signer]
     engine_folder: Path
 
 

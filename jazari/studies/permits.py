@@ -28,6 +28,7 @@ from jazari.studies.data.schema import Schema, first_problem, parse_schema
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.errors import BadPermit, NoPermit, PermitExpired, RecipeChanged
 from jazari.studies.messages import check_run_id
+from jazari.studies.secure.session import Certificate
 from jazari.trust.errors import TrustError
 from jazari.trust.keys import verify_bytes
 
@@ -37,7 +38,9 @@ MAX_PERMIT_BYTES = 4 * 2**20
 class Permit(BaseModel):
     """That this institute lets one run of one agreement use one of its data sets until ``not_after``.
 
-    ``data_sha256`` is that of the file which was registered as the version that the study names.
+    ``data_sha256`` is that of the file which was registered as the version that the study names. For secure
+    aggregation: ``certificate`` holds this institute's keys of the run, and ``publishing_keys`` those by which the
+    signed directory knows each participant.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +57,8 @@ class Permit(BaseModel):
     data_schema: dict[str, Any]
     approval: ApprovalCard
     not_after: Moment
+    certificate: Certificate | None = None
+    publishing_keys: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)
 
     def schema_of_data(self) -> Schema:
         """The schema of the data file; raises ``BadSchema``."""

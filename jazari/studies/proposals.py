@@ -6,8 +6,7 @@
     title = "Where soil measurements are missing"
     purpose = "Plan where to sample next."
     recipe = "statistics"
-    datasets = ["rabat/dataset/soil@1", "fes/dataset/soil@1"]
-    minimum_institutes = 2
+    datasets = ["rabat/dataset/soil@1", "fes/dataset/soil@1", "agadir/dataset/soil@1"]
 
     [parameters]
     variables = ["soil_ph"]
@@ -32,12 +31,16 @@ from jazari.studies.agreement import DEFAULT_FLOOR, StudyText, parse_study, reci
 from jazari.studies.data.schema import Schema, agree_variables, first_problem
 from jazari.studies.errors import BadStudy
 from jazari.studies.recipes.registry import find_recipe
+from jazari.studies.secure.rules import FEWEST
 
 LARGEST = 2**20
 
 
 class Proposal(BaseModel):
-    """A study as its proposer writes it; the rest of the text follows from the records and the installed code."""
+    """A study as its proposer writes it; the rest of the text follows from the records and the installed code.
+
+    ``minimum_institutes`` is by default as few as the way of adding up allows: three with secure aggregation, else two.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +51,8 @@ class Proposal(BaseModel):
     datasets: list[str] = Field(min_length=1)
     parameters: dict[str, Any] = Field(default_factory=dict)
     floor: int = DEFAULT_FLOOR
-    minimum_institutes: int = 2
+    secure_aggregation: bool = True
+    minimum_institutes: int | None = None
     max_rounds: int = 30
     max_runs: int = 1
     round_deadline_seconds: int = 600
@@ -105,7 +109,8 @@ def write_study(proposal: Proposal, proposer: str, schemas: Mapping[str, Schema]
         "datasets": named_institutes(proposal),
         "contract": [],
         "floor": proposal.floor,
-        "minimum_institutes": proposal.minimum_institutes,
+        "secure_aggregation": proposal.secure_aggregation,
+        "minimum_institutes": _minimum(proposal),
         "max_rounds": proposal.max_rounds,
         "max_runs": proposal.max_runs,
         "round_deadline_seconds": proposal.round_deadline_seconds,
@@ -114,13 +119,31 @@ def write_study(proposal: Proposal, proposer: str, schemas: Mapping[str, Schema]
     return with_contract(text)
 
 
+def _minimum(proposal: Proposal) -> int:
+    if proposal.minimum_institutes is not None:
+        return proposal.minimum_institutes
+    return FEWEST if proposal.secure_aggregation else 2
+
+
 def with_contract(text: dict[str, Any]) -> StudyText:
     """The study of ``text`` with the output contracts that its recipe writes for its parameters."""
     draft = _valid(text)
     recipe = find_recipe(draft.recipe)
+    if draft.secure_aggregation:
+        _check_ranges(draft)
     phases = recipe.contracts(recipe.parse(draft.parameters), draft.named_variables())
     contract = [phase.model_dump(mode="json") for phase in phases]
     return parse_study(study_dict(_valid(study_dict(draft) | {"contract": contract})))
+
+
+def _check_ranges(draft: StudyText) -> None:
+    """Masked sums are fixed-point numbers, which need to know how large they can become."""
+    open_ = [v.name for v in draft.variables if v.kind == "numeric" and (v.lower is None or v.upper is None)]
+    if open_:
+        raise BadStudy(
+            f"Secure aggregation needs the range of {open_[0]!r}, which the data sets do not agree on: let them "
+            "declare its lower and upper value, or set secure_aggregation = false and say so to the stewards."
+        )
 
 
 def _valid(text: dict[str, Any]) -> StudyText:

@@ -52,6 +52,7 @@ purpose = "Plan where to sample next."
 recipe = "statistics"
 datasets = ["{INSTITUTE}/dataset/soil@1"]
 minimum_institutes = 1
+secure_aggregation = false
 max_runs = 3
 [parameters]
 variables = ["ph"]

@@ -36,6 +36,7 @@ def plan_of(study: StudyText, institutes: int) -> tuple[Recipe, Plan]:
     """
     recipe = find_recipe(study.recipe)
     parameters = recipe.parse(study.parameters)
-    plan = Plan(parameters, study.named_variables(), study.floor, institutes, study.largest_rows)
+    variables, masked = study.named_variables(), study.secure_aggregation
+    plan = Plan(parameters, variables, study.floor, institutes, study.largest_rows, masked)
     recipe.check(plan)
     return recipe, plan
