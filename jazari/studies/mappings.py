@@ -23,6 +23,7 @@ from jazari.studies.data.mapping import (
 )
 from jazari.studies.decisions import Statement
 from jazari.studies.errors import BadMapping, NotAsked, NotRunnable
+from jazari.studies.ledger import Ledger
 
 if TYPE_CHECKING:
     from jazari.studies.operations import Here
@@ -37,7 +38,7 @@ def map_study(here: Here, reference: str, mapping: ColumnMapping) -> int:
     """Check ``mapping`` against this institute's declaration and the study, and keep it; the number of its version.
 
     The mapping that is kept already keeps its number. Raises ``BadMapping``, ``NotAsked``, ``StudyNotFound`` or
-    ``DataSetNotFound``. An approval given before no longer covers the study's use of the data here.
+    ``DataSetNotFound``. An approval given before does not cover another mapping than it was given for.
     """
     from jazari.studies.datasets import declaration_of, local_data_set
     from jazari.studies.overview import study_of
@@ -47,9 +48,18 @@ def map_study(here: Here, reference: str, mapping: ColumnMapping) -> int:
         raise NotAsked(f"{reference} does not ask {here.namespace}: there is nothing to map here.")
     if mapping.study != reference:
         raise BadMapping(f"The mapping is for {mapping.study}: write one for {reference}.")
+    _require_first_use(here.engine_folder, study.agreement, mapping)
     schema = declaration_of(local_data_set(study.text.datasets[here.namespace]))
     check_mapping(mapping, schema, study.text.variables)
     return store_mapping(here.engine_folder, study.agreement, mapping)
+
+
+def _require_first_use(engine_folder: Path, agreement: str, mapping: ColumnMapping) -> None:
+    if Ledger(engine_folder / "ledger.json").has_run(agreement) and stored_mapping(engine_folder, agreement) != mapping:
+        raise BadMapping(
+            "The study has run here, and the totals of two mappings over the same rows would differ by a few "
+            "subjects: ask for a new study."
+        )
 
 
 def store_mapping(engine_folder: Path, agreement: str, mapping: ColumnMapping) -> int:

@@ -26,6 +26,7 @@ from jazari.studies.errors import (
     RunConflict,
 )
 from jazari.studies.following import Follower
+from jazari.studies.ledger import Ledger
 from jazari.studies.mappings import store_mapping, stored_mapping
 from jazari.studies.models import DataSet, Run
 from jazari.studies.overview import study_of
@@ -340,6 +341,15 @@ def test_more_rows_than_the_study_allows_for_are_refused(people, monkeypatch):
     )  # fmt: skip
     with pytest.raises(IncompatibleData, match="more rows"):
         Participant(engine, "fes").answer(order.run, Coordinator(people.folder / "runs", order).request())
+
+
+def test_a_study_that_has_run_here_is_not_mapped_in_another_way(people, study):
+    map_fes(people, study)
+    engine = people.here("fes").engine_folder
+    Ledger(engine / "ledger.json").enter(study_of(people, study).agreement, "r-1", 2)
+    assert map_fes(people, study) == 1
+    with pytest.raises(BadMapping, match="has run here"):
+        map_fes(people, study, sex={"missing": True})
 
 
 def test_storing_is_refused_beyond_the_last_number(people, study, monkeypatch):
