@@ -60,7 +60,7 @@ _MAPPING = f"""
 study = "{INSTITUTE}/study/soil-gaps@1"
 [variables.ph]
 from = "ph"
-missing = [7.0]
+factor = 1
 """
 _CARD = {"type": "institute", "name": "self", "card": {"title": {"fr": "Institut"}}}
 
