@@ -39,6 +39,8 @@ _GUARDED = (
     "rounds.py",
     "data/csv_file.py",
     "data/loading.py",
+    "data/mapped.py",
+    "data/mapping.py",
     "data/parquet_file.py",
     "data/schema.py",
     "data/table.py",

@@ -3,7 +3,7 @@
 ::
 
     StudyError
-    ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData
+    ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData, BadMapping
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
@@ -58,6 +58,13 @@ class IncompatibleData(StudyError):
     """The data of two institutes, or of one and the study, do not mean the same thing."""
 
     code = "studies.incompatible-data"
+    exit_code = ExitCode.USAGE
+
+
+class BadMapping(StudyError):
+    """The mapping of an institute's columns to a study's variables cannot be applied."""
+
+    code = "studies.bad-mapping"
     exit_code = ExitCode.USAGE
 
 

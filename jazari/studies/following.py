@@ -18,10 +18,12 @@ from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.studies.cards import AttestationCard, ResultCard, RunCard, result_name, run_id
+from jazari.studies.data.mapping import mapping_dict
 from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.each import each
 from jazari.studies.errors import NotRunnable, RunNotFound
+from jazari.studies.mappings import approved_mapping
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
@@ -102,6 +104,8 @@ class Follower:
         data = local_data_set(reference)
         if approval is None:
             raise RunNotFound(f"The approval {card.participants[namespace]} is not here: run `jazari sync`.")
+        decided = ApprovalCard.model_validate(approval.card)
+        mapping = approved_mapping(self.here.engine_folder, decided.statement)
         return Permit(
             run=run_id(record.ref),
             run_record=record.ref,
@@ -113,7 +117,8 @@ class Follower:
             data_path=data.path,
             data_sha256=data.sha256,
             data_schema=declaration_of(data).model_dump(mode="json"),
-            approval=ApprovalCard.model_validate(approval.card),
+            mapping=None if mapping is None else mapping_dict(mapping),
+            approval=decided,
             not_after=clock.timestamp(clock.now() + timedelta(days=PERMIT_DAYS)),
             **self._keys_of_run(record, card, study),
         )

@@ -26,7 +26,7 @@ from jazari.studies.errors import AlteredSet, RunConflict, RunNotFound
 from jazari.studies.messages import Message, Step, Sums, check_run_id, decode, encode
 from jazari.studies.permits import Permit
 
-_PINNED = ("run", "run_record", "agreement", "participants", "namespace", "dataset", "data_sha256")
+_PINNED = ("run", "run_record", "agreement", "participants", "namespace", "dataset", "data_sha256", "mapping")
 LOCK_SECONDS = 3600.0
 """A second process waits for the first; how long a round may take is the coordinator's deadline."""
 

@@ -18,14 +18,14 @@ from jazari.governance.spool import write_event
 from jazari.studies import guard
 from jazari.studies.agreement import StudyText
 from jazari.studies.contract import Contract
-from jazari.studies.data.schema import check_agreed
+from jazari.studies.data.mapping import check_mapping, mapping_digest
 from jazari.studies.data.table import Table
 from jazari.studies.errors import AlteredTotal, BadData, BadSession, RunEnded, RunFailed, WrongRound
 from jazari.studies.ledger import Ledger
 from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.notebook import Notebook
 from jazari.studies.permits import Permit, check_permit, load_permit
-from jazari.studies.registered import load_registered
+from jazari.studies.registered import load_registered, studied
 from jazari.studies.rounds import Fold, included_in, read_included, total_bytes, transcript_digest
 from jazari.studies.secure.fixed_point import exponents, from_words, to_words
 from jazari.studies.secure.participation import Participation
@@ -234,11 +234,13 @@ class Participant:
         return encode(Message("confirmation", permit.run, message.round, text=transcript))
 
     def _table_of(self, permit: Permit, study: StudyText) -> Table:
-        if self._table is None or self._table[0] != permit.data_sha256:
+        schema, mapping = permit.schema_of_data(), permit.column_mapping()
+        check_mapping(mapping, schema, study.variables)
+        key = f"{permit.agreement} {permit.data_sha256} {mapping_digest(mapping)}"
+        if self._table is None or self._table[0] != key:
             self._table = None  # frees the last one before the next is read
-            schema = permit.schema_of_data()
-            check_agreed(schema, study.variables)
-            self._table = (permit.data_sha256, load_registered(Path(permit.data_path), permit.data_sha256, schema))
+            table = load_registered(Path(permit.data_path), permit.data_sha256, schema)
+            self._table = (key, studied(table, study, mapping))
         return self._table[1]
 
     def _tell(self, kind: str, permit: Permit, detail: dict[str, Any]) -> None:
