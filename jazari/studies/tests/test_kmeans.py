@@ -22,10 +22,11 @@ from jazari.studies.recipes.kmeans_update import MOST_RESEEDS, standardised
 from jazari.studies.recipes.numeric_rows import choose_rows
 from jazari.studies.rounds import Fold, add_up
 from jazari.studies.simulate import Simulated, simulate
+from jazari.studies.tables import tables_of
 from jazari.studies.tests.builders import make_study, make_table, random_table, schema
 
 NAMES = ["fes", "rabat", "taza"]
-TWO = {"variables": ["ph", "yield_"], "clusters": 3}
+TWO: dict[str, Any] = {"variables": ["ph", "yield_"], "clusters": 3}
 TOLERANCE = 1e-9
 
 
@@ -219,6 +220,13 @@ def test_a_cluster_that_nobody_may_fill_is_null() -> None:
     (null,) = [c for c in told["clusters"] if c["centre"] is None]
     assert null == {"centre": None, "rows": None, "within": None, "left_out": 1}
     assert max_relative_difference(told, pooled(study, data), declared_scales(study)) <= TOLERANCE
+
+
+def test_clusters_as_a_table() -> None:
+    told = run(TWO | {"clusters": 2, "max_iterations": 1}, {"fes": outliers_table()}).result
+    first, second = tables_of("kmeans", told)["clusters"]
+    assert first == {"cluster": 0, "rows": 65, "left_out": 0, "within": told["within"], **told["clusters"][0]["centre"]}
+    assert second == {"cluster": 1, "rows": None, "left_out": 1, "within": None, "ph": None, "yield_": None}
 
 
 def test_an_emptied_cluster_starts_again_beside_the_widest() -> None:

@@ -17,10 +17,11 @@ from jazari.studies.pooled import declared_scales, max_relative_difference, pool
 from jazari.studies.recipes.numeric_rows import choose_rows
 from jazari.studies.rounds import Fold
 from jazari.studies.simulate import Simulated, simulate
+from jazari.studies.tables import tables_of
 from jazari.studies.tests.builders import make_study, make_table, random_table, schema
 
 NAMES = ["fes", "rabat", "taza"]
-ALL = {"variables": ["ph", "yield_", "ill"], "components": 3}
+ALL: dict[str, Any] = {"variables": ["ph", "yield_", "ill"], "components": 3}
 TOLERANCE = 1e-9
 
 
@@ -110,7 +111,7 @@ def test_covariances_are_those_of_the_components() -> None:
     """Loadings, variances and means rebuild the covariance matrix of all rows."""
     data = tables(missing=0)
     told = run(ALL | {"scale": "covariance"}, data).result
-    rows = np.vstack([np.column_stack([t.numeric[n] for n in ALL["variables"]]) for t in data.values()])  # type: ignore[attr-defined]
+    rows = np.vstack([np.column_stack([t.numeric[n] for n in ALL["variables"]]) for t in data.values()])
     vectors, variances = loadings(told), np.array([c["variance"] for c in told["components"]])
     assert vectors @ vectors.T == pytest.approx(np.eye(3), abs=1e-12)
     assert vectors.T * variances @ vectors == pytest.approx(np.cov(rows.T), rel=1e-9, abs=1e-12)
@@ -251,6 +252,14 @@ def test_a_variable_without_a_range_is_refused() -> None:
     fold = Fold(make_study("pca", ALL, ["fes"]), 1)
     with pytest.raises(BadParameters, match=r"'ph' has no agreed range.*declare its lower and upper"):
         fold.recipe.contracts(fold.plan.parameters, open_)
+
+
+def test_components_as_a_table() -> None:
+    told = run(ALL, tables()).result
+    rows = tables_of("pca", told)["components"]
+    assert [row["component"] for row in rows] == [0, 1, 2]
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert {name: rows[0][name] for name in ALL["variables"]} == told["components"][0]["loadings"]
 
 
 def test_a_steward_reads_what_leaves() -> None:
