@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import BaseModel
 
 from jazari.studies.contract import Contract, Output
@@ -81,7 +80,7 @@ class Kmeans:
     def contract(self, state: KmeansState, plan: Plan) -> Contract:
         """That of the phase, with its bounds."""
         ranges, mean = ranges_of(plan), state.moments.mean
-        if mean is None:
+        if not state.moments.centred:
             return means_contract(ranges)
         if not state.path:
             return spread_contract(ranges, mean, products=False)
@@ -96,7 +95,7 @@ class Kmeans:
         """Sums over the rows that may be used; raises ``BelowFloor`` when this institute cannot take part."""
         ranges, mean = ranges_of(plan), state.moments.mean
         chosen = choose_rows(table, ranges.names, plan.floor, plan.parameters.clusters)
-        if mean is None:
+        if not state.moments.centred:
             return local_means(ranges, chosen)
         if not state.path:
             return local_spread(ranges, mean, chosen, products=False)
@@ -124,7 +123,7 @@ class Kmeans:
         return {
             "rows": moments.rows,
             "subjects": moments.subjects,
-            "means": dict(zip(names, np.asarray(moments.mean).tolist(), strict=True)),
+            "means": dict(zip(names, moments.mean.tolist(), strict=True)),
             "deviations": dict(zip(names, moments.deviation.tolist(), strict=True)),
             "clusters": clusters,
             "within": float(state.within.sum()),

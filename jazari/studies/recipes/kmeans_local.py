@@ -42,11 +42,11 @@ def place_rows(chosen: NumericRows, points: Floats, path: Sequence[Floats], floo
     """Where each row is counted after all rounds of ``path``, the centres (clusters, variables) of each round.
 
     ``points`` are the rows in the units of the centres. The earlier rounds are computed again from the data:
-    nothing is remembered.
+    nothing is remembered. With a floor of 1 the last round alone says where a row is.
     """
     block = place = nearest = np.zeros(len(points), dtype=np.int64)
     rule = _Rule.of(chosen, floor)
-    for centres in path:
+    for centres in path if floor > 1 else path[-1:]:
         distances = squared_distances(points, centres)
         nearest = distances.argmin(axis=0)
         place = nearest if floor <= 1 else _settle(rule, block, distances)
@@ -89,9 +89,11 @@ def _settle(rule: _Rule, block: Codes, distances: Floats) -> Codes:
     nearest, clusters = distances.argmin(axis=0), len(distances)
     blocks = int(block.max()) + 1
     bad, _ = rule.broken(block * clusters + nearest, blocks * clusters)
-    settled = nearest.copy()
+    settled = np.array(nearest)
+    order = np.argsort(block, kind="stable")
+    ends = np.cumsum(np.bincount(block, minlength=blocks))
     for index in np.flatnonzero(bad.reshape(blocks, clusters).any(axis=1)):
-        rows = np.flatnonzero(block == index)
+        rows = order[ends[index - 1] if index else 0 : ends[index]]
         settled[rows] = _settle_block(rule.among(rows), distances[:, rows])
     return settled
 
@@ -106,7 +108,7 @@ def _settle_block(rule: _Rule, distances: Floats) -> Codes:
         place = np.where(open_[:, None], distances, np.inf).argmin(axis=0)
         bad, subjects = rule.broken(place, len(distances))
         if not bad.any() or open_.sum() == 1:
-            return place
+            return np.asarray(place)
         open_[np.where(bad, subjects, np.iinfo(np.int64).max).argmin()] = False
 
 

@@ -65,7 +65,7 @@ class KmeansState:
 def after_moments(state: KmeansState, total: Sums, plan: Plan) -> KmeansState:
     """The means after round 1, the starting centres after round 2."""
     ranges = ranges_of(plan)
-    if state.moments.mean is None:
+    if not state.moments.centred:
         moments = after_means(ranges, total)
         return replace(state, moments=moments, failure=moments.failure)
     moments = after_spread(ranges, state.moments, total)
@@ -111,7 +111,7 @@ def _reseeded(state: KmeansState, empty: Mask, plan: Plan) -> Floats:
     donors = widest[state.counts[widest] > 0]
     for place, cluster in enumerate(np.flatnonzero(empty)):
         donor = donors[place % donors.size]
-        direction = _generator(plan, len(state.path), int(cluster)).standard_normal(centres.shape[1])
+        direction = np.asarray(_generator(plan, len(state.path), int(cluster)).standard_normal(centres.shape[1]))
         radius = np.sqrt(state.within[donor] / state.counts[donor])
         beside = state.centres[donor] + radius * direction / np.sqrt((direction**2).sum())
         centres[cluster] = np.clip(beside, *_edges(plan, state.moments))

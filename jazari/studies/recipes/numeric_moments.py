@@ -9,7 +9,7 @@ agreed range, which bounds it by 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -68,14 +68,19 @@ class Moments:
 
     rows: int = 0
     subjects: int = 0
-    mean: Floats | None = None
-    covariance: Floats | None = None
+    mean: Floats = field(default_factory=lambda: np.zeros(0))
+    covariance: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     failure: str = ""
+
+    @property
+    def centred(self) -> bool:
+        """Whether the mean is known."""
+        return self.mean.size > 0
 
     @property
     def deviation(self) -> Floats:
         """Square roots of the variances."""
-        return np.zeros(0) if self.covariance is None else np.sqrt(np.diag(self.covariance))
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 
 def means_contract(ranges: Ranges) -> Contract:
@@ -134,7 +139,7 @@ def after_means(ranges: Ranges, total: Sums) -> Moments:
 
 def after_spread(ranges: Ranges, before: Moments, total: Sums) -> Moments:
     """Means and covariances, or why there are none."""
-    if int(total["rows"]) != before.rows or before.mean is None:
+    if int(total["rows"]) != before.rows:
         return Moments(failure="The institutes' rows changed between two rounds: run the study again.")
     shift = total["shift"] / before.rows
     scatter = _symmetric(total) - before.rows * np.outer(shift, shift) * _known(total)

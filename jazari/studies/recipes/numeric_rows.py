@@ -54,7 +54,7 @@ def choose_rows(table: Table, names: Sequence[str], floor: int, parameters: int)
     ``SUBJECTS_PER_PARAMETER`` for each parameter, are left.
     """
     values = np.column_stack([table.numbers(name) for name in names])
-    used = ~np.isnan(values).any(axis=1)
+    used = np.asarray(~np.isnan(values).any(axis=1))
     while True:
         kept = _with_company(used & ~_in_rare_cell(values, used, table.subject, floor), table.subject, floor)
         if (kept == used).all():

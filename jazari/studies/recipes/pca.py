@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from jazari.studies.contract import Contract
 from jazari.studies.data.schema import AgreedVariable, Schema
 from jazari.studies.data.table import Floats, Table
-from jazari.studies.errors import BadParameters
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.base import Plan, parse_parameters
 from jazari.studies.recipes.numeric_moments import (
@@ -65,8 +64,8 @@ class PcaState:
     done: bool = False
     moments: Moments = field(default_factory=Moments)
     failure: str = ""
-    variances: Floats | None = None
-    directions: Floats | None = None
+    variances: Floats = field(default_factory=lambda: np.zeros(0))
+    directions: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 class Pca:
@@ -105,8 +104,10 @@ class Pca:
 
     def contract(self, state: PcaState, plan: Plan) -> Contract:
         """That of the phase, with its bounds."""
-        ranges, mean = ranges_of(plan), state.moments.mean
-        return means_contract(ranges) if mean is None else spread_contract(ranges, mean, products=True)
+        ranges = ranges_of(plan)
+        if not state.moments.centred:
+            return means_contract(ranges)
+        return spread_contract(ranges, state.moments.mean, products=True)
 
     def initial_state(self, _plan: Plan) -> PcaState:
         """Nothing known."""
@@ -114,16 +115,16 @@ class Pca:
 
     def local(self, table: Table, state: PcaState, plan: Plan) -> Sums:
         """Sums over the rows that may be used; raises ``BelowFloor`` when this institute cannot take part."""
-        ranges, mean = ranges_of(plan), state.moments.mean
+        ranges = ranges_of(plan)
         chosen = choose_rows(table, ranges.names, plan.floor, 1 + len(ranges.names))
-        if mean is None:
+        if not state.moments.centred:
             return local_means(ranges, chosen)
-        return local_spread(ranges, mean, chosen, products=True)
+        return local_spread(ranges, state.moments.mean, chosen, products=True)
 
     def update(self, state: PcaState, total: Sums, plan: Plan) -> PcaState:
         """The means after round 1, the components after round 2."""
         ranges = ranges_of(plan)
-        if state.moments.mean is None:
+        if not state.moments.centred:
             moments = after_means(ranges, total)
             return PcaState(moments=moments, failure=moments.failure)
         moments = after_spread(ranges, state.moments, total)
@@ -132,8 +133,6 @@ class Pca:
     def result(self, state: PcaState, plan: Plan) -> dict[str, Any]:
         """Components with loadings (unit vectors over the centred, and scaled if asked, variables)."""
         moments, names = state.moments, plan.parameters.variables
-        if state.variances is None or state.directions is None or moments.mean is None:
-            raise BadParameters("The components are known after two rounds: run the study to its end.")
         shares = state.variances / state.variances.sum()
         components = [
             {
@@ -179,7 +178,7 @@ def ranges_of(plan: Plan) -> Ranges:
 
 
 def _decompose(state: PcaState, ranges: Ranges, plan: Plan) -> PcaState:
-    if state.failure or state.moments.covariance is None:
+    if state.failure:
         return state
     matrix = state.moments.covariance
     if plan.parameters.scale == "correlation":
