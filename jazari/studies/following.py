@@ -51,6 +51,7 @@ class Follower:
         steps = (
             self._note_new_runs,
             self._withdraw_permits,
+            self._forget_keys,
             self._attest,
             self._ask_about_own,
             self._publish_own,
@@ -154,6 +155,13 @@ class Follower:
         row.save(update_fields=["permitted", "message"])
         _audit(self.here, "studies.permit-withdrawn", row.reference, row.message)
         return True
+
+    def _forget_keys(self) -> bool:
+        """The keys of runs that never ended here and whose permit is past its date."""
+        before = clock.now() - timedelta(days=PERMIT_DAYS)
+        for row in Run.objects.filter(permitted=True, attested=False, recorded__lt=before):
+            forget_session(self.here.engine_folder, row.run)
+        return False
 
     def _attest(self) -> bool:
         rows = Run.objects.filter(permitted=True, attested=False)
