@@ -111,6 +111,9 @@ class Design:
                 self.plan.variable(response.name, "numeric")
             else:
                 self._check_binary(response)
+        self._check_size()
+
+    def _check_size(self) -> None:
         if len(self.terms) > MAX_COLUMNS:
             raise BadParameters(
                 f"The model has {len(self.terms)} columns and {MAX_COLUMNS} are allowed: "
@@ -214,7 +217,7 @@ class LocalDesign:
         for place, factor in enumerate(factors):
             drop |= self._rare(factor, floor)
             for other in factors[place + 1 :]:
-                drop |= self._rare(_cross(factor, other), floor)
+                drop |= self._rare(cross(factor, other), floor)
             for outcome in outcomes:
                 drop |= self._rare_with(factor, outcome, floor)
         return used & ~drop
@@ -228,7 +231,7 @@ class LocalDesign:
 
     def _rare_with(self, factor: Codes, outcome: Codes, floor: int) -> Mask:
         """Rows of each level of ``factor`` in which some outcome is rare: the whole level."""
-        in_small = self._rare(_cross(factor, outcome), floor)
+        in_small = self._rare(cross(factor, outcome), floor)
         levels = np.unique(factor[in_small])
         return np.isin(factor, levels[levels >= 0])
 
@@ -262,7 +265,7 @@ class LocalDesign:
         """The least number of subjects in any cell that the sums give away."""
         factors = self._factors(used)
         cells = [np.where(used, 0, -1), *factors, *self._outcomes(used)]
-        cells += [_cross(a, b) for i, a in enumerate(factors) for b in (*factors[i + 1 :], *self._outcomes(used))]
+        cells += [cross(a, b) for i, a in enumerate(factors) for b in (*factors[i + 1 :], *self._outcomes(used))]
         counts = [distinct_subjects(c, self.table.subject, int(c.max(initial=-1)) + 1) for c in cells]
         return int(min(count[count > 0].min(initial=np.iinfo(np.int64).max) for count in counts))
 
@@ -335,6 +338,7 @@ def _few_valued(column: Floats, used: Mask) -> Codes | None:
     return codes
 
 
-def _cross(one: Codes, other: Codes) -> Codes:
-    width = int(other.max(initial=-1)) + 1
+def cross(one: Codes, other: Codes, width: int | None = None) -> Codes:
+    """One code for each pair of codes, -1 where either is. ``width``: how many ``other`` can have."""
+    width = int(other.max(initial=-1)) + 1 if width is None else width
     return np.where((one >= 0) & (other >= 0), one * width + other, -1)
