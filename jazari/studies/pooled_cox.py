@@ -161,7 +161,7 @@ class _Fit:
         return beta, value, information
 
     def _penalised(self, beta: Any) -> float:
-        return self.at(beta)[0] - self.ridge * float(beta @ beta) / 2
+        return float(self.at(beta)[0] - self.ridge * (beta @ beta) / 2)
 
     def hazard(self, beta: Any) -> Any:
         """The increments of the cumulative baseline hazard, by interval."""

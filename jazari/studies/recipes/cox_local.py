@@ -106,7 +106,7 @@ class CoxRows(LocalDesign):
 
 def refusals(local: CoxRows, rows: Rows) -> Sums:
     """1 for each halving that this institute refuses; raises ``BelowFloor`` if even the whole grid is too fine."""
-    if local.small(rows.used, np.zeros(local.interval.shape, dtype=np.int64), 1).any():
+    if local.small(rows.used, np.zeros(local.interval.shape, dtype=np.int64), 1).any() or _events_tell(local, rows):
         raise BelowFloor(
             "Too few distinct subjects have the event, or do not have it, for the predictors of the model: "
             "use fewer predictors or Breslow's ties."
@@ -120,13 +120,20 @@ def refusals(local: CoxRows, rows: Rows) -> Sums:
     return {"refused": refused}
 
 
+def _events_tell(local: CoxRows, rows: Rows) -> bool:
+    """Whether a number has so few values among those with the event that its sum over them counts one."""
+    event = np.where(rows.used & (local.event == 1), 0, -1)
+    floor, subject = local.design.plan.floor, local.table.subject
+    return any(telling(event, column, subject, 1, floor).any() for column in local.numbers.values())
+
+
 def _refused_at(local: CoxRows, used: Mask, level: list[Halving]) -> Codes:
     half = np.full(local.design.intervals + 1, -1, dtype=np.int64)  # the last place is that of interval -1
     for index, halving in enumerate(level):
         half[halving.low : halving.middle] = 2 * index
         half[halving.middle : halving.high] = 2 * index + 1
     small = local.small(used, half[local.interval], 2 * len(level))
-    return small.reshape(len(level), 2).any(axis=1).astype(np.int64)
+    return np.asarray(small.reshape(len(level), 2).any(axis=1), dtype=np.int64)
 
 
 def _refuse_below(tree: tuple[Halving, ...], refused: Codes) -> None:

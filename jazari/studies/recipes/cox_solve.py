@@ -68,7 +68,7 @@ class RiskSums:
     def increments(self) -> tuple[Floats, Floats]:
         """(intervals,) each: sums over tied events of 1 / (S0 - f E0), and of f / (S0 - f E0)."""
         whole, tied = np.zeros(self.risk.size), np.zeros(self.risk.size)
-        for index in np.flatnonzero(self.events):
+        for index in np.flatnonzero(self.events).tolist():
             shares, remaining, times = self.terms(index)
             whole[index], tied[index] = times * (1 / remaining).sum(), times * (shares / remaining).sum()
         return whole, tied
@@ -152,7 +152,7 @@ def _with_counts_as_hazards(design: CoxDesign, state: CoxState) -> CoxState:
     """Without coefficients every hazard is 1, so that its sums are counts."""
     at_risk = np.cumsum(state.leaving.sum(axis=1)[::-1])[::-1].astype(np.float64)
     events = state.leaving[:, 1]
-    lag = RiskSums(at_risk, events * float(design.efron), events, 0.0, design.efron)
+    lag = RiskSums(at_risk, np.asarray(events * design.efron, dtype=np.float64), events, 0.0, design.efron)
     return replace(state, lag=lag)
 
 
@@ -209,12 +209,12 @@ def _at_risk(cells: Floats) -> Floats:
 
 
 def _nothing_remains(now: RiskSums) -> bool:
-    return any(now.terms(index)[1].min() <= 0 for index in np.flatnonzero(now.events))
+    return any(now.terms(index)[1].min() <= 0 for index in np.flatnonzero(now.events).tolist())
 
 
 def _loss(state: CoxState, now: RiskSums, total: Sums) -> float:
     loss = float(now.events.sum()) * now.exponent - float(total["events"] @ state.beta)
-    for index in np.flatnonzero(now.events):
+    for index in np.flatnonzero(now.events).tolist():
         _, remaining, times = now.terms(index)
         loss += times * float(np.log(remaining).sum())
     return loss
@@ -255,7 +255,7 @@ def _information(lag: RiskSums, now: RiskSums, risk: Floats, tied: Floats, curva
     Written so that it is a sum of covariance matrices whatever the lagged hazards are, hence never indefinite.
     """
     weights = np.zeros((3, now.risk.size))
-    for index in np.flatnonzero(now.events):
+    for index in np.flatnonzero(now.events).tolist():
         shares, remaining, _ = now.terms(index)
         _, before, times = lag.terms(index)
         weights[:, index] = [float((shares**power * times / before / remaining).sum()) for power in range(3)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import tomllib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from jazari.studies.recipes.cox_design import CoxDesign
 from jazari.studies.recipes.cox_grid import block_of_interval, blocks_of, halvings, interval_of
 from jazari.studies.recipes.cox_local import CoxRows
 from jazari.studies.recipes.registry import find_recipe
-from jazari.studies.rounds import Fold
+from jazari.studies.rounds import Fold, add_up
 from jazari.studies.simulate import Simulated, simulate
 
 NAMES = ("fes", "rabat", "taza")
@@ -250,6 +252,21 @@ def test_one_institute_with_few_events_makes_longer_intervals_for_all() -> None:
 # What must not leave
 
 
+def test_a_refusal_does_not_say_which_half_is_too_small() -> None:
+    """Three leave in the first of eight intervals, or in the second; nothing else differs."""
+    flags = []
+    for days in (25.0, 75.0):
+        table = patients(1, 400, missing=0)
+        order = np.argsort(table.numeric["days"])
+        table.numeric["days"][order[:3]] = days
+        table.numeric["days"][order[3:200]] = 125.0 - days
+        fold = Fold(study_of(COX, ["fes"]), 1)
+        flags.append(fold.recipe.local(table, fold.state(0), fold.plan)["refused"].tolist())
+    assert flags[0] == flags[1]
+    below = [index for index, halving in enumerate(halvings(8)) if halving.high <= 2]
+    assert [flags[0][index] for index in below] == [1]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.integers(40, 400), st.integers(2, 12), st.sampled_from(["breslow", "efron"]),
        st.sampled_from([["age", "ward"], ["ward", "treated"], ["age", "treated"]]))  # fmt: skip
@@ -330,6 +347,36 @@ def test_sums_beyond_the_agreed_ranges_are_refused() -> None:
             assert output.upper is not None
             with pytest.raises(BrokenContract, match=output.name):
                 guard.release(fold.contract(3), sums | {output.name: sums[output.name] + 1e6}, 10)
+
+
+def test_every_bound_is_known_once_a_run_is_under_way() -> None:
+    fold = Fold(study_of(COX), 3)
+    for number, total in enumerate(run(COX, tables()).totals):
+        for output in fold.contract(number).outputs:
+            assert output.lower is not None
+            assert output.upper is not None or output.dtype == "int64"
+        fold.take(total)
+
+
+def test_fixed_point_sums_give_the_same_coefficients() -> None:
+    """Each institute's sums rounded as secure aggregation does: to bound times rows of the largest table over 2^62."""
+    study, data = study_of(COX, largest_rows=20_000_000), tables()
+    fold = Fold(study, len(data))
+    while not (state := fold.state(fold.known)).done:
+        contract, parts = fold.contract(fold.known), []
+        for table in data.values():
+            sums = guard.release(contract, fold.recipe.local(table, state, fold.plan), study.floor)
+            parts.append({o.name: rounded(sums[o.name], o, study.largest_rows) for o in contract.outputs})
+        assert not fold.take(add_up(parts)).failure
+    result = fold.recipe.result(fold.state(fold.known), fold.plan)
+    assert 0 < max_relative_difference(result, pooled(study, data), {}) <= 1e-9
+
+
+def rounded(array: Any, output: Any, rows: int) -> Any:
+    if output.dtype == "int64":
+        return array
+    step = max(abs(output.lower), abs(output.upper)) * rows / 2**62
+    return np.round(array / step) * step
 
 
 def test_nothing_by_pairs_of_columns_leaves_for_an_interval() -> None:
@@ -483,6 +530,13 @@ def test_too_many_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jazari.studies.recipes.cox_design.MAX_NUMBERS", 70)
     with pytest.raises(BadParameters, match="fewer intervals"):
         study_of(COX)
+
+
+def test_the_example_of_the_guide_is_valid() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "run-a-study.md").read_text(encoding="utf-8")
+    block = text.split("### cox")[1].split("```toml")[1].split("```")[0]
+    example = find_recipe("cox").parse(tomllib.loads(block)["parameters"])
+    assert find_recipe("cox").variables(example) == ("days", "status", "age", "ward")
 
 
 def test_a_grid_of_one_interval_needs_no_agreement() -> None:
