@@ -41,7 +41,9 @@ class Cox:
     and the levels of a group are not told by event. A group whose sums leave also has ``SUBJECTS_PER_COLUMN``
     subjects for each coefficient, since several rounds tell several sums about it. Where a declared interval would
     hold a smaller group, it is joined with its neighbours for all institutes (see ``cox_grid``); no row is left
-    out for its time or its event, which would bias the coefficients. Rows of rare levels are left out as in
+    out for its time or its event, which would bias the coefficients. What is not protected against: whoever sees one
+    institute's own sums learns a few moments of each group's predictors, and that a joined interval has a half below
+    the floor. Rows of rare levels are left out as in
     ``glm``. Institutes with fewer events than the floor cannot take part, unless they have none.
     """
 

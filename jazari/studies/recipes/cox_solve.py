@@ -192,7 +192,7 @@ def after_newton(design: CoxDesign, state: CoxState, total: Sums) -> CoxState:
     penalised = loss + float((_penalty(design) * state.beta**2).sum()) / 2
     moved = 0.0 if state.previous is None else float(np.abs(state.beta - state.previous).max())
     if moved > ROUNDING_STEP and penalised > state.objective + 1e-12 * (1 + abs(state.objective)):
-        return _halve(design, state, _runaway(design, state))
+        return _halve(design, state, _unfinished(design))
     return _step(design, replace(state, objective=penalised, loss=loss), now, total, moved)
 
 
@@ -286,8 +286,13 @@ def _judge(design: CoxDesign, state: CoxState, step: float, moved: float) -> Cox
     if rounding or (step <= CONVERGED * (1 + largest) and moved <= EXACT_CURVATURE * (1 + largest)):
         return replace(state, done=True)
     if state.iterations >= design.plan.parameters.max_iterations:
-        return replace(state, failure=_runaway(design, state))
+        return replace(state, failure=_unfinished(design))
     return replace(state, last_step=step)
+
+
+def _unfinished(design: CoxDesign) -> str:
+    return (f"The model is not found within {design.plan.parameters.max_iterations} steps: allow more "
+            "`max_iterations`, use fewer predictors or set a ridge.")  # fmt: skip
 
 
 def _runaway(design: CoxDesign, state: CoxState) -> str:

@@ -447,6 +447,11 @@ def test_a_level_without_any_event_is_named_unless_a_ridge_bounds_it(ties: str, 
         run(parameters, data)
 
 
+def test_too_few_steps_are_said_so() -> None:
+    with pytest.raises(RunFailed, match="within 2 steps"):
+        run(COX | {"max_iterations": 2}, tables())
+
+
 def test_times_that_follow_from_a_predictor_are_named() -> None:
     table = patients(1, 400, missing=0)
     table.numeric["age"][:] = 110 - table.numeric["days"].clip(0, 1000) / 10
