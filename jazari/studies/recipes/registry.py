@@ -5,6 +5,7 @@ from __future__ import annotations
 from jazari.studies.agreement import StudyText
 from jazari.studies.errors import UnknownRecipe
 from jazari.studies.recipes.base import Plan, Recipe
+from jazari.studies.recipes.cox import Cox
 from jazari.studies.recipes.glm import Glm
 from jazari.studies.recipes.kmeans import Kmeans
 from jazari.studies.recipes.pca import Pca
@@ -15,6 +16,7 @@ _INSTALLED: tuple[Recipe, ...] = (
     Glm(),
     Kmeans(),
     Pca(),
+    Cox(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
