@@ -7,6 +7,7 @@
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
+    ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
                       TimedOut
@@ -218,3 +219,38 @@ class TimedOut(StudyError):
 
     code = "studies.timed-out"
     exit_code = ExitCode.UNAVAILABLE
+
+
+class BadModel(StudyError):
+    """A file that is no model of ours: cut, altered, of another format or schema, or not what was agreed."""
+
+    code = "studies.bad-model"
+    exit_code = ExitCode.UNTRUSTED
+
+
+class BadModelInput(StudyError):
+    """Rows that a model cannot read: a column is missing, of another type, or holds an unknown level."""
+
+    code = "studies.bad-model-input"
+    exit_code = ExitCode.USAGE
+
+
+class ModelNotFound(StudyError):
+    """No verified model record of this reference, or its file is not here."""
+
+    code = "studies.model-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class NoModel(StudyError):
+    """A result that holds no model, or whose model cannot be written as a file."""
+
+    code = "studies.no-model"
+    exit_code = ExitCode.USAGE
+
+
+class UnverifiedModel(StudyError):
+    """A model file without a signed record was to be used without saying so."""
+
+    code = "studies.unverified-model"
+    exit_code = ExitCode.REFUSED

@@ -16,6 +16,7 @@ from jazari.studies.datasets import declaration_of, local_data_set, schema_of_ca
 from jazari.studies.disclosures import disclosures_of
 from jazari.studies.errors import NotAsked, RecipeChanged
 from jazari.studies.guard import release
+from jazari.studies.inputs import fetch_inputs
 from jazari.studies.messages import Sums
 from jazari.studies.operations import Here
 from jazari.studies.overview import study_of
@@ -65,7 +66,7 @@ def _first_message(here: Here, text: StudyText) -> tuple[Contract, Sums, int]:
     schema = declaration_of(data)
     check_agreed(schema, text.variables)
     table = load_table(Path(data.path), schema)
-    recipe, plan = plan_of(text, len(text.institutes))
+    recipe, plan = plan_of(text, len(text.institutes), fetch_inputs(here, text))
     state = recipe.initial_state(plan)
     contract = recipe.contract(state, plan)
     return contract, release(contract, recipe.local(table, state, plan), text.floor), table.subjects

@@ -105,7 +105,7 @@ class Participant:
 
     def _fold_of(self, permit: Permit, study: StudyText, notebook: Notebook) -> Fold:
         if self._fold is None or self._fold[0] != permit.run:
-            self._fold = (permit.run, Fold(study, len(permit.participants)))
+            self._fold = (permit.run, Fold(study, len(permit.participants), self._engine / "inputs"))
         fold = self._fold[1]
         for number in range(fold.known + 1, notebook.totals() + 1):
             fold.take(decode(notebook.total(number)).arrays)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jazari.studies import guard
@@ -29,9 +30,12 @@ class Simulated:
         return len(self.totals)
 
 
-def simulate(study: StudyText, tables: Mapping[str, Table]) -> Simulated:
-    """Run ``study`` over ``tables`` (by institute). Raises what the institutes would, or ``RunFailed``."""
-    fold = Fold(study, len(tables))
+def simulate(study: StudyText, tables: Mapping[str, Table], inputs: Path | None = None) -> Simulated:
+    """Run ``study`` over ``tables`` (by institute), with the folder of its input files (see ``inputs``).
+
+    Raises what the institutes would, or ``RunFailed``.
+    """
+    fold = Fold(study, len(tables), inputs)
     bytes_out = dict.fromkeys(sorted(tables), 0)
     totals: list[Sums] = []
     for table in tables.values():

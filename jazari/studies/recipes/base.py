@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +27,7 @@ class Plan:
     """The public facts of a run: parameters, what the variables mean, the floor, how many institutes take part.
 
     ``largest_rows`` is the number of rows that no institute's table exceeds, so that sums over rows have a bound.
+    ``inputs`` is a folder of files named by their SHA-256, which ``local`` alone may read: only an institute has it.
     """
 
     parameters: Any
@@ -33,6 +35,7 @@ class Plan:
     floor: int = 1
     institutes: int = 1
     largest_rows: int = MAX_ROWS
+    inputs: Path | None = None
 
     def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
         """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind."""
@@ -56,6 +59,23 @@ def parse_parameters(model: type[Chosen], values: Mapping[str, Any], recipe: str
         raise BadParameters(f"The parameters of {recipe!r} are not valid: {problem}; correct them.") from error
 
 
+@dataclass(frozen=True)
+class InputFile:
+    """A file that ``local`` reads: ``name`` in the published ``record``, with this SHA-256 in hexadecimal."""
+
+    record: str
+    name: str
+    sha256: str
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A recipe whose ``local`` reads published files, which are then in ``Plan.inputs``."""
+
+    def input_files(self, parameters: Any) -> tuple[InputFile, ...]:
+        """The files that the parameters name, by content."""
+
+
 class State(Protocol):
     """What the totals so far lead to. ``failure`` is a sentence when no result is possible, else empty."""
 
@@ -69,7 +89,8 @@ class State(Protocol):
 
 
 class Recipe(Protocol):
-    """One vetted algorithm. ``sources`` are its files in this folder, for the digest of the installed code.
+    """One vetted algorithm. ``sources`` are its files, for the digest of the installed code: those in this folder, and
+    with a slash those elsewhere in ``studies`` (``portable/predict.py``).
 
     ``same_institutes`` says that every round must add up the same institutes; a recipe that says no goes on with
     those that are left when one drops out.
