@@ -7,6 +7,7 @@ from pathlib import Path
 from jazari.studies.agreement import StudyText
 from jazari.studies.errors import UnknownRecipe
 from jazari.studies.recipes.base import InputFile, Plan, Recipe, TakesFiles
+from jazari.studies.recipes.boosting import Boosting
 from jazari.studies.recipes.evaluation import Evaluation
 from jazari.studies.recipes.glm import Glm
 from jazari.studies.recipes.statistics import Statistics
@@ -15,6 +16,7 @@ _INSTALLED: tuple[Recipe, ...] = (
     Statistics(),
     Glm(),
     Evaluation(),
+    Boosting(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
