@@ -9,7 +9,7 @@
     ├── messages      BadMessage, BrokenContract, BelowFloor
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
-                      TimedOut
+                      BackendMissing, TimedOut
 
 A message that leaves an institute carries the code alone, never the sentence.
 """
@@ -211,6 +211,13 @@ class BadStudyRecord(StudyError):
 
     code = "studies.bad-record"
     exit_code = ExitCode.REFUSED
+
+
+class BackendMissing(StudyError):
+    """The study trains with a library that is not installed here, or in another version."""
+
+    code = "studies.backend-missing"
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class TimedOut(StudyError):

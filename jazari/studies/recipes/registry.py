@@ -5,12 +5,14 @@ from __future__ import annotations
 from jazari.studies.agreement import StudyText
 from jazari.studies.errors import UnknownRecipe
 from jazari.studies.recipes.base import Plan, Recipe
+from jazari.studies.recipes.fedavg import Fedavg
 from jazari.studies.recipes.glm import Glm
 from jazari.studies.recipes.statistics import Statistics
 
 _INSTALLED: tuple[Recipe, ...] = (
     Statistics(),
     Glm(),
+    Fedavg(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
