@@ -10,7 +10,7 @@
     ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
-                      TimedOut
+                      BackendMissing, TimedOut
 
 A message that leaves an institute carries the code alone, never the sentence.
 """
@@ -212,6 +212,13 @@ class BadStudyRecord(StudyError):
 
     code = "studies.bad-record"
     exit_code = ExitCode.REFUSED
+
+
+class BackendMissing(StudyError):
+    """The study trains with a library that is not installed here, or in another version."""
+
+    code = "studies.backend-missing"
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class TimedOut(StudyError):

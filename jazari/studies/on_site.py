@@ -11,7 +11,7 @@ from jazari.core.errors import JazariError
 from jazari.studies.agreement import StudyText, recipe_digest
 from jazari.studies.contract import Contract
 from jazari.studies.data.loading import load_table
-from jazari.studies.data.schema import check_agreed
+from jazari.studies.data.schema import check_agreed, texts_among
 from jazari.studies.datasets import declaration_of, local_data_set, schema_of_card
 from jazari.studies.disclosures import disclosures_of
 from jazari.studies.errors import NotAsked, RecipeChanged
@@ -65,7 +65,7 @@ def _first_message(here: Here, text: StudyText) -> tuple[Contract, Sums, int]:
     data = local_data_set(text.datasets[here.namespace])
     schema = declaration_of(data)
     check_agreed(schema, text.variables)
-    table = load_table(Path(data.path), schema)
+    table = load_table(Path(data.path), schema, texts_among(text.variables))
     recipe, plan = plan_of(text, len(text.institutes), fetch_inputs(here, text))
     state = recipe.initial_state(plan)
     contract = recipe.contract(state, plan)

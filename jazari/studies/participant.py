@@ -16,7 +16,7 @@ from jazari.core.errors import JazariError
 from jazari.governance.spool import write_event
 from jazari.studies import guard
 from jazari.studies.agreement import StudyText
-from jazari.studies.data.schema import check_agreed
+from jazari.studies.data.schema import check_agreed, texts_among
 from jazari.studies.data.table import Table
 from jazari.studies.errors import AlteredTotal, BadData, RunEnded, RunFailed, WrongRound
 from jazari.studies.ledger import Ledger
@@ -43,7 +43,7 @@ class Participant:
         self._engine, self._namespace = engine_folder, namespace
         self._ledger = Ledger(engine_folder / "ledger.json")
         self._fold: tuple[str, Fold] | None = None
-        self._table: tuple[str, Table] | None = None
+        self._table: tuple[tuple[str, ...], Table] | None = None
         self._refusals = 0
 
     def respond(self, run: str, request: bytes) -> bytes:
@@ -169,11 +169,13 @@ class Participant:
         return encode(Message("confirmation", permit.run, message.round, text=transcript))
 
     def _table_of(self, permit: Permit, study: StudyText) -> Table:
-        if self._table is None or self._table[0] != permit.data_sha256:
+        texts = texts_among(study.variables)
+        read = (permit.data_sha256, *texts)
+        if self._table is None or self._table[0] != read:
             self._table = None  # frees the last one before the next is read
             schema = permit.schema_of_data()
             check_agreed(schema, study.variables)
-            self._table = (permit.data_sha256, load_registered(Path(permit.data_path), permit.data_sha256, schema))
+            self._table = (read, load_registered(Path(permit.data_path), permit.data_sha256, schema, texts))
         return self._table[1]
 
     def _tell(self, kind: str, permit: Permit, detail: dict[str, Any]) -> None:

@@ -38,12 +38,17 @@ class Plan:
     inputs: Path | None = None
 
     def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
-        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind."""
+        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind.
+
+        A text must be asked for as ``kind`` "text", so that a recipe that knows of none never gets one.
+        """
         variable = self.variables.get(name)
         if variable is None:
             raise BadParameters(f"The parameters name {name!r}, which the study does not list: add the variable.")
         if kind and variable.kind != kind:
             raise BadParameters(f"{name!r} is {variable.kind} and must be {kind} here: change the parameters.")
+        if variable.kind == "text" and kind is None:
+            raise BadParameters(f"{name!r} is a text, which cannot be used here: change the parameters.")
         return variable
 
 

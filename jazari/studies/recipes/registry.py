@@ -9,6 +9,7 @@ from jazari.studies.errors import UnknownRecipe
 from jazari.studies.recipes.base import InputFile, Plan, Recipe, TakesFiles
 from jazari.studies.recipes.boosting import Boosting
 from jazari.studies.recipes.evaluation import Evaluation
+from jazari.studies.recipes.fedavg import Fedavg
 from jazari.studies.recipes.glm import Glm
 from jazari.studies.recipes.statistics import Statistics
 
@@ -17,6 +18,7 @@ _INSTALLED: tuple[Recipe, ...] = (
     Glm(),
     Evaluation(),
     Boosting(),
+    Fedavg(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
