@@ -10,12 +10,16 @@ from jazari.studies.errors import NoModel
 from jazari.studies.portable.kinds import check_model
 from jazari.studies.portable.linear import from_glm
 from jazari.studies.portable.model import PortableModel
+from jazari.studies.portable.network import from_fedavg
+from jazari.studies.portable.trees import from_boosting
 
 Convert = Callable[[StudyText, Mapping[str, Any], str], PortableModel]
 """(text of the study, its result, response or nothing) to the model; raises ``NoModel``."""
 
 CONVERTERS: dict[str, Convert] = {
     "glm": from_glm,
+    "boosting": from_boosting,
+    "fedavg": from_fedavg,
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jazari.studies.data.table import Floats
-from jazari.studies.portable import linear
+from jazari.studies.portable import linear, network, trees
 from jazari.studies.portable.model import PortableModel, check_form, require
 
 Prepared = Mapping[str, Any]
@@ -29,6 +29,9 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "linear": Kind(linear.check, linear.predict),
+    "trees": Kind(trees.check, trees.predict),
+    "network": Kind(network.check, network.predict),
+    "bag-of-words": Kind(network.check, network.predict),
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jazari.studies.agreement import StudyText
 from jazari.studies.data.table import Floats
 from jazari.studies.errors import NoModel
-from jazari.studies.portable.model import Input, PortableModel, require
+from jazari.studies.portable.model import Input, PortableModel, binary_classes, require
 
 _LINKS = {"regression": "identity", "binary": "logit"}
 
@@ -87,7 +87,7 @@ def from_glm(text: StudyText, values: Mapping[str, Any], response: str) -> Porta
         inputs=inputs,
         arrays={"coefficients": np.array([told[_label(term)] for term in terms], dtype=np.float64)},
         unit=variable.unit if gaussian else "",
-        classes=() if gaussian else _classes(variable.levels, text.parameters.get("positive")),
+        classes=() if gaussian else binary_classes(variable.levels, text.parameters.get("positive")),
         settings={"terms": [list(term) for term in terms], "link": "identity" if gaussian else "logit"},
     )
 
@@ -113,10 +113,3 @@ def _label(term: tuple[str, str | None]) -> str:
     """As the result names a coefficient."""
     name, level = term
     return name or "intercept" if level is None else f"{name}={level}"
-
-
-def _classes(levels: tuple[str, ...], positive: str | None) -> tuple[str, ...]:
-    if positive is None:
-        return ("0", "1")
-    others = [level for level in levels if level != positive]
-    return (others[0] if len(others) == 1 else f"not {positive}", positive)

@@ -97,3 +97,11 @@ def _check_input(one: Input) -> None:
     bounds = [bound for bound in (one.lower, one.upper) if bound is not None]
     require(one.kind == "numeric" or not bounds, f"{one.name} is no number and has a range")
     require(all(math.isfinite(bound) for bound in bounds) and sorted(bounds) == bounds, f"bad range of {one.name}")
+
+
+def binary_classes(levels: tuple[str, ...], positive: str | None) -> tuple[str, str]:
+    """The two classes of a response: its levels, or 0 and 1 for a number, or ``positive`` and all other levels."""
+    if positive is None:
+        return ("0", "1")
+    others = [level for level in levels if level != positive]
+    return (others[0] if len(others) == 1 else f"not {positive}", positive)

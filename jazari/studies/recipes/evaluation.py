@@ -48,7 +48,8 @@ class Evaluation:
     sources: ClassVar[tuple[str, ...]] = (
         "evaluation.py", "evaluation_layout.py", "evaluation_local.py", "evaluation_result.py",
         "portable/__init__.py", "portable/files.py", "portable/kinds.py", "portable/linear.py", "portable/model.py",
-        "portable/predict.py",
+        "portable/network.py", "portable/predict.py", "portable/trees.py",
+        "fedavg_inputs.py", "fedavg_model.py", "fedavg_network.py", "fedavg_text.py",
     )  # fmt: skip
     same_institutes: ClassVar[bool] = False
     Parameters: ClassVar[type[BaseModel]] = EvaluationParameters

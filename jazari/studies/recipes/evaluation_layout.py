@@ -125,6 +125,11 @@ class Layout:
         """The response."""
         return self.plan.variable(self.parameters.response)
 
+    def input(self, name: str) -> AgreedVariable:
+        """An input of the model, which may be a text."""
+        known = self.plan.variables.get(name)
+        return self.plan.variable(name, "text" if known is not None and known.kind == "text" else None)
+
     @property
     def bins(self) -> int:
         """Bins of a score."""
@@ -162,7 +167,7 @@ class Layout:
     def check(self) -> None:
         """Raise ``BadParameters`` unless response, groups and size fit."""
         for name in self.parameters.inputs:
-            self.plan.variable(name)
+            self.input(name)
         {"regression": self._check_number, "binary": self._check_event, "multiclass": self._check_classes}[
             self.parameters.task
         ]()

@@ -16,7 +16,6 @@ from jazari.studies.messages import Array, Sums
 from jazari.studies.portable.files import read_limited, read_model
 from jazari.studies.portable.model import Input, PortableModel
 from jazari.studies.portable.predict import compute
-from jazari.studies.recipes.base import Plan
 from jazari.studies.recipes.cells import Division, count_subjects, divide, telling
 from jazari.studies.recipes.evaluation_layout import SUBJECTS_PER_SUM, SUMS_OF_SCORES, Layout
 
@@ -34,16 +33,16 @@ def agreed_model(layout: Layout) -> PortableModel:
     if hashlib.sha256(data).hexdigest() != parameters.sha256:
         raise BadModel(f"The file of {parameters.model} here is not the one that was agreed: remove {path}.")
     model = read_model(data, parameters.model)
-    _check_fit(model, plan)
+    _check_fit(model, layout)
     return model
 
 
-def _check_fit(model: PortableModel, plan: Plan) -> None:
-    parameters = plan.parameters
+def _check_fit(model: PortableModel, layout: Layout) -> None:
+    parameters, plan = layout.parameters, layout.plan
     if {one.name for one in model.inputs} != set(parameters.inputs):
         raise IncompatibleData(f"The study does not list exactly the inputs of {parameters.model}: ask for a new one.")
     for one in model.inputs:
-        variable = plan.variable(one.name)
+        variable = layout.input(one.name)
         if (one.kind, one.unit) != (variable.kind, variable.unit):
             raise IncompatibleData(f"The model reads {one.name!r} in another unit or kind than the study: ask why.")
     if (model.task == "regression") != (parameters.task == "regression"):
@@ -69,7 +68,7 @@ def _event_place(model: PortableModel, positive: str | None, task: str) -> int:
 def local_sums(table: Table, layout: Layout) -> Sums:
     """Outputs and evidence; raises ``BelowFloor`` when this institute cannot take part."""
     model = agreed_model(layout)
-    predicted = compute(model, _columns(table, model, layout.plan))
+    predicted = compute(model, _columns(table, model, layout))
     judged = _judge(table, model, predicted, layout)
     used = _enough(judged.usable, table, layout.plan.floor)
     groups = _Groups.of(table, used, layout)
@@ -78,13 +77,15 @@ def local_sums(table: Table, layout: Layout) -> Sums:
     return sums | (cells.errors() if layout.parameters.task == "regression" else cells.scores())
 
 
-def _columns(table: Table, model: PortableModel, plan: Plan) -> dict[str, Any]:
-    return {one.name: _column(table, one, plan.variable(one.name)) for one in model.inputs}
+def _columns(table: Table, model: PortableModel, layout: Layout) -> dict[str, Any]:
+    return {one.name: _column(table, one, layout.input(one.name)) for one in model.inputs}
 
 
-def _column(table: Table, one: Input, variable: AgreedVariable) -> Floats | Codes:
+def _column(table: Table, one: Input, variable: AgreedVariable) -> Floats | Codes | tuple[str, ...]:
     if one.kind == "numeric":
         return table.numbers(one.name)
+    if one.kind == "text":
+        return table.words(one.name)
     place = {level: index for index, level in enumerate(one.levels)}
     known = np.array([*(place.get(level, -1) for level in variable.levels), -1], dtype=np.int64)
     return known[table.levels(one.name, variable.levels)]
