@@ -81,7 +81,8 @@ def _cells(plan: Plan) -> list[tuple[int, int]]:
         return [(0, 0)]
     if parameters.task == "binary":
         return list(itertools.product((0, 1), range(len(parameters.edges) - 1)))
-    return list(itertools.product(range(len(parameters.classes)), repeat=2))
+    classes = range(len(parameters.classes))
+    return list(itertools.product(classes, classes))
 
 
 def _judged(frame: pd.DataFrame, model: PortableModel, plan: Plan) -> pd.DataFrame:
@@ -104,7 +105,7 @@ def _judged(frame: pd.DataFrame, model: PortableModel, plan: Plan) -> pd.DataFra
 
 def _errors(said: Any, outcome: Any, _model: Any, plan: Plan) -> Any:
     variable = plan.variables[plan.parameters.response]
-    low, high = plan.parameters.predictions or (variable.lower, variable.upper)
+    low, high = (float(bound) for bound in plan.parameters.predictions or (variable.lower or 0, variable.upper or 0))
     error = np.minimum(np.maximum(said, low), high) - outcome.to_numpy(dtype=float)
     return [(0, 0)] * len(said), error, error**2, outcome.to_numpy(dtype=float)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from jazari.studies.data.schema import Schema, UnitRule, Variable, parse_schema
 from jazari.studies.datasets import About
+from jazari.studies.portable.publishing import AboutModel
 from jazari.studies.proposals import Proposal, make_proposal
 from jazari.studies.recipes.registry import find_recipe, recipe_names
 
@@ -22,6 +23,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "A variable": Variable,
     "Units by row": UnitRule,
     "What a data set is": About,
+    "What a model is": AboutModel,
     "Proposal of a study": Proposal,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }

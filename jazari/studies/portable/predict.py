@@ -39,7 +39,7 @@ class Prediction:
     @property
     def labels(self) -> list[str | None]:
         """The class with the largest score of each row (the first of equal ones), None where there is none."""
-        known = ~np.isnan(self.values).any(axis=1)
+        known = np.asarray(~np.isnan(self.values).any(axis=1))
         best = np.argmax(np.where(known[:, None], self.values, 0.0), axis=1)
         return [self.classes[place] if there else None for place, there in zip(best, known, strict=True)]
 
