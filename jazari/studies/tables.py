@@ -19,7 +19,23 @@ def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
         }
     if recipe == "glm":
         return {"coefficients": list(_coefficients(values))}
+    if recipe == "evaluation":
+        return {"groups": list(_judged(values)), "calibration": list(_calibration(values))}
     return {"values": [dict(values)]}
+
+
+def _judged(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for all rows and for each group, with the figures that are one number."""
+    for group in values["groups"]:
+        figures = {name: told for name, told in group.items() if isinstance(told, int | float) or told is None}
+        yield dict.fromkeys(values["by"], "all") | group["by"] | figures
+
+
+def _calibration(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each bin of score."""
+    for group in values["groups"]:
+        for told in group.get("calibration", ()):
+            yield dict.fromkeys(values["by"], "all") | group["by"] | told
 
 
 def _described(values: Mapping[str, Any]) -> Iterator[tuple[Row, str, Mapping[str, Any]]]:

@@ -36,6 +36,15 @@ def test_a_model_has_a_row_for_each_coefficient():
     assert tables_of("glm", values)["coefficients"] == [{"response": "n", "term": "intercept", "estimate": 1.0}]
 
 
+def test_an_evaluation_has_a_row_for_each_group_and_each_bin():
+    bins = [{"lower": 0, "upper": 1, "rows": 60}]
+    whole = {"by": {}, "rows": 60, "left_out": [[0], [0]], "accuracy": 0.5, "auc": None, "calibration": bins}
+    tables = tables_of("evaluation", {"by": ["crop"], "groups": [whole, whole | {"by": {"crop": "wheat"}}]})
+    assert tables["groups"][0] == {"crop": "all", "rows": 60, "accuracy": 0.5, "auc": None}
+    assert [row["crop"] for row in tables["groups"]] == ["all", "wheat"]
+    assert tables["calibration"][1] == {"crop": "wheat", **bins[0]}
+
+
 def test_a_result_becomes_a_frame_and_an_unknown_table_is_named():
     result = Result("r", "d", {"title": "t", "provenance": {"recipe": "statistics"}}, statistics())
     assert result.frame()["mean"].tolist() == [7.0]
