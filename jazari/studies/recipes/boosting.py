@@ -69,7 +69,9 @@ class Boosting:
         """The response fits the task, every predictor has bins, and a round stays small."""
         Layout(plan).check()
 
-    def contracts(self, parameters: BoostingParameters, variables: Mapping[str, AgreedVariable]) -> tuple[Contract, ...]:
+    def contracts(
+        self, parameters: BoostingParameters, variables: Mapping[str, AgreedVariable]
+    ) -> tuple[Contract, ...]:
         """Each phase; ``level`` at its largest, with as many open nodes as the deepest level can have."""
         plan = Plan(parameters, variables)
         self.check(plan)
