@@ -38,11 +38,17 @@ class Branch:
 
 def edges_of(name: str, plan: Plan) -> list[float]:
     """The inner edges of a numeric predictor, as float32 numbers."""
-    variable, given = plan.variables[name], plan.parameters.edges.get(name)
+    given = plan.parameters.edges.get(name)
     if given is None:
-        width, count = variable.upper - variable.lower, plan.parameters.bins
-        given = [variable.lower + step * (width / count) for step in range(1, count)]
+        (low, width), count = range_of(name, plan), plan.parameters.bins
+        given = [low + step * (width / count) for step in range(1, count)]
     return [float(np.float32(edge)) for edge in given]
+
+
+def range_of(name: str, plan: Plan) -> tuple[float, float]:
+    """The lower bound and the width of a variable's agreed range."""
+    variable: Any = plan.variables[name]
+    return variable.lower, variable.upper - variable.lower
 
 
 def usable(table: Table, plan: Plan) -> pd.DataFrame:
@@ -76,7 +82,7 @@ def _targets(table: Table, plan: Plan) -> Iterator[Any]:
     variable = plan.variables[name]
     if not variable.levels:
         regression = parameters.task == "regression"
-        low, width = (variable.lower, variable.upper - variable.lower) if regression else (0.0, 1.0)
+        low, width = range_of(name, plan) if regression else (0.0, 1.0)
         yield (table.numeric[name] - low) / width
         return
     own = [*table.schema.variable(name).levels, None]
@@ -91,7 +97,8 @@ def pooled_boosting(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
     rows = pd.concat(parts, ignore_index=True)
     targets = rows.filter(like="y.").to_numpy(dtype=float)
     base = _start(targets, plan)
-    margins, trees, stopped = np.tile(base, (len(rows), 1)), [], ""
+    margins, stopped = np.tile(base, (len(rows), 1)), ""
+    trees: list[list[Branch]] = []
     losses = [_loss(margins, targets, plan)]
     while len(trees) < plan.parameters.trees:
         slopes = _slopes(margins, targets, plan)
@@ -109,7 +116,7 @@ def pooled_boosting(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
 def _told(plan: Plan, rows: Any, subjects: Any, base: Any, trees: Any, losses: Any, stopped: str) -> dict[str, Any]:
     response = plan.variables[plan.parameters.response]
     regression = plan.parameters.task == "regression"
-    low, unit = (response.lower, response.upper - response.lower) if regression else (0.0, 1.0)
+    low, unit = range_of(response.name, plan) if regression else (0.0, 1.0)
     classes = list(response.levels) if plan.parameters.task == "multiclass" else []
     return {
         "task": plan.parameters.task,

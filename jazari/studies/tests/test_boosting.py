@@ -71,12 +71,16 @@ def test_any_data_give_the_pooled_trees_or_a_clear_end(
 ) -> None:
     parameters = {**TASKS[task], "trees": 2, "bins": 5, **shape}
     try:
-        assert difference(parameters, {"fes": one, "rabat": other}, floor=floor) <= 1e-9
+        told = difference(parameters, {"fes": one, "rabat": other}, floor=floor)
     except (BelowFloor, RunFailed) as refused:
-        assert str(refused).endswith(".")
+        sentence, told = str(refused), 0.0
+    else:
+        sentence = "."
+    assert sentence.endswith(".")
+    assert told <= 1e-9
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.permutations(range(150)), st.lists(st.integers(1, 149), min_size=2, max_size=2, unique=True))
 def test_any_division_of_the_rows_gives_the_same_trees(order: list[int], ends: list[int]) -> None:
     """Without a floor it does not matter which institute holds which row."""
@@ -395,7 +399,7 @@ def test_a_number_without_a_range_needs_edges() -> None:
         v.model_copy(update={"lower": None, "upper": None}) if v.name in ("ph", "yield_") else v
         for v in found.variables
     )
-    with pytest.raises(BadParameters, match="'ph' has no range.*declare its lower and upper"):
+    with pytest.raises(BadParameters, match=r"'ph' has no range.*declare its lower and upper"):
         Fold(found.model_copy(update={"variables": variables}), 3)
     edges = found.parameters["edges"] | {"ph": [5, 6, 7, 8]}
     given_edges = found.model_copy(update={"variables": variables, "parameters": {**found.parameters, "edges": edges}})
