@@ -7,6 +7,7 @@ either side of each split instead of from histograms, and the floor is applied w
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,9 @@ import pandas as pd
 from jazari.studies.data.table import Table
 from jazari.studies.recipes.base import Plan
 
-MISSING = "missing"
+MISSING = -1
 CLOSE = 1e-9
-Cell = int | str
-Closed = dict[str, dict[str, set[Cell]]]
+Closed = dict[str, dict[str, set[int]]]
 """By institute and predictor: the cells that are left out."""
 
 
@@ -38,11 +38,17 @@ class Branch:
 
 def edges_of(name: str, plan: Plan) -> list[float]:
     """The inner edges of a numeric predictor, as float32 numbers."""
-    variable, given = plan.variables[name], plan.parameters.edges.get(name)
+    given = plan.parameters.edges.get(name)
     if given is None:
-        width, count = variable.upper - variable.lower, plan.parameters.bins
-        given = [variable.lower + step * (width / count) for step in range(1, count)]
+        (low, width), count = range_of(name, plan), plan.parameters.bins
+        given = [low + step * (width / count) for step in range(1, count)]
     return [float(np.float32(edge)) for edge in given]
+
+
+def range_of(name: str, plan: Plan) -> tuple[float, float]:
+    """The lower bound and the width of a variable's agreed range."""
+    variable: Any = plan.variables[name]
+    return variable.lower, variable.upper - variable.lower
 
 
 def usable(table: Table, plan: Plan) -> pd.DataFrame:
@@ -60,7 +66,7 @@ def usable(table: Table, plan: Plan) -> pd.DataFrame:
     return frame[present].reset_index(drop=True)
 
 
-def _cells(table: Table, name: str, plan: Plan) -> Iterator[Cell]:
+def _cells(table: Table, name: str, plan: Plan) -> Iterator[int]:
     levels = plan.variables[name].levels
     if levels:
         own = table.schema.variable(name).levels
@@ -76,7 +82,7 @@ def _targets(table: Table, plan: Plan) -> Iterator[Any]:
     variable = plan.variables[name]
     if not variable.levels:
         regression = parameters.task == "regression"
-        low, width = (variable.lower, variable.upper - variable.lower) if regression else (0.0, 1.0)
+        low, width = range_of(name, plan) if regression else (0.0, 1.0)
         yield (table.numeric[name] - low) / width
         return
     own = [*table.schema.variable(name).levels, None]
@@ -91,7 +97,8 @@ def pooled_boosting(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
     rows = pd.concat(parts, ignore_index=True)
     targets = rows.filter(like="y.").to_numpy(dtype=float)
     base = _start(targets, plan)
-    margins, trees, stopped = np.tile(base, (len(rows), 1)), [], ""
+    margins, stopped = np.tile(base, (len(rows), 1)), ""
+    trees: list[list[Branch]] = []
     losses = [_loss(margins, targets, plan)]
     while len(trees) < plan.parameters.trees:
         slopes = _slopes(margins, targets, plan)
@@ -109,7 +116,7 @@ def pooled_boosting(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
 def _told(plan: Plan, rows: Any, subjects: Any, base: Any, trees: Any, losses: Any, stopped: str) -> dict[str, Any]:
     response = plan.variables[plan.parameters.response]
     regression = plan.parameters.task == "regression"
-    low, unit = (response.lower, response.upper - response.lower) if regression else (0.0, 1.0)
+    low, unit = range_of(response.name, plan) if regression else (0.0, 1.0)
     classes = list(response.levels) if plan.parameters.task == "multiclass" else []
     return {
         "task": plan.parameters.task,
@@ -169,18 +176,21 @@ def _tree(rows: pd.DataFrame, g: Any, h: Any, plan: Plan) -> Branch:
     return root
 
 
-def _close(sides: list[pd.DataFrame], name: str, before: set[Cell], floor: int) -> set[Cell]:
+def _close(sides: list[pd.DataFrame], name: str, before: set[int], floor: int) -> set[int]:
     """The cells of a predictor that one institute leaves out of all ``sides`` (children, and rows dropped)."""
-    who: list[dict[Cell, set[int]]] = [
-        {cell: set(part["subject"]) for cell, part in side.groupby(f"cell.{name}")} for side in sides
-    ]
-    small = {cell for side in who for cell, people in side.items() if len(people) < floor}
+    who: list[dict[int, set[int]]] = []
+    for side in sides:
+        people = defaultdict(set)
+        for cell, subject in zip(side[f"cell.{name}"], side["subject"], strict=True):
+            people[cell].add(subject)
+        who.append(people)
+    small = {cell for side in who for cell, they in side.items() if len(they) < floor}
     closed = before | small
     sizes = {cell: sum(len(side.get(cell, ())) for side in who) for side in who for cell in side}
     order = sorted(sizes, key=lambda cell: (sizes[cell], math.inf if cell == MISSING else cell))
     while True:
-        behind = [set().union(*(people for cell, people in side.items() if cell in closed)) for side in who]
-        needy = [side for side, people in zip(who, behind, strict=True) if 0 < len(people) < floor]
+        behind = [set().union(*(they for cell, they in side.items() if cell in closed)) for side in who]
+        needy = [side for side, they in zip(who, behind, strict=True) if 0 < len(they) < floor]
         more = next((c for c in order if c not in closed and any(c in side for side in needy)), None)
         if more is None:
             return closed
@@ -220,7 +230,7 @@ def _best(
     if not (best > CLOSE * size and best >= plan.parameters.min_gain):
         return None
     gain, _, name, cut, side, told, left_out = next(one for one in tried if one[0] >= best - CLOSE * size)
-    right = _is_right(told[f"cell.{name}"], cut, side, bool(plan.variables[name].levels))
+    right = _is_right(told[f"cell.{name}"].to_numpy(), cut, side, bool(plan.variables[name].levels))
     sides = (told[~right], told[right])
     if not (told[f"cell.{name}"] == MISSING).any():
         side = "right" if len(sides[1]) > len(sides[0]) else "left"
@@ -235,7 +245,7 @@ def _best(
 def _tries(told: pd.DataFrame, name: str, plan: Plan) -> Iterator[tuple[float, float, int, str]]:
     """(gain, score, cut, side of missing values) of every allowed split on a predictor."""
     parameters, levels = plan.parameters, plan.variables[name].levels
-    cells, g, h = told[f"cell.{name}"], told["g"].to_numpy(), told["h"].to_numpy()
+    cells, g, h = (told[column].to_numpy() for column in (f"cell.{name}", "g", "h"))
     for cut in range(len(levels) or len(edges_of(name, plan))):
         for side in ("left", "right"):
             right = _is_right(cells, cut, side, bool(levels))
@@ -249,20 +259,15 @@ def _tries(told: pd.DataFrame, name: str, plan: Plan) -> Iterator[tuple[float, f
 
 
 def _is_right(cells: Any, cut: int, missing: str, category: bool) -> Any:
-    return np.array([_right(cell, cut, missing, category) for cell in cells], dtype=bool)
-
-
-def _right(cell: Cell, cut: int, missing: str, category: bool) -> bool:
-    if cell == MISSING:
-        return missing == "right"
-    return cell == cut if category else int(cell) > cut
+    known = cells == cut if category else cells > cut
+    return np.where(cells == MISSING, missing == "right", known)
 
 
 def _walk(branch: Branch, row: Any) -> float:
     while branch.children:
         split = branch.split
         category = split["level"] is not None
-        right = _right(row[f"cell.{split['feature']}"], split["cut"], split["missing"], category)
+        right = _is_right(row[f"cell.{split['feature']}"], split["cut"], split["missing"], category)
         branch = branch.children[int(right)]
     return branch.value
 

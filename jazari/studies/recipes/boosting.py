@@ -69,7 +69,9 @@ class Boosting:
         """The response fits the task, every predictor has bins, and a round stays small."""
         Layout(plan).check()
 
-    def contracts(self, parameters: BoostingParameters, variables: Mapping[str, AgreedVariable]) -> tuple[Contract, ...]:
+    def contracts(
+        self, parameters: BoostingParameters, variables: Mapping[str, AgreedVariable]
+    ) -> tuple[Contract, ...]:
         """Each phase; ``level`` at its largest, with as many open nodes as the deepest level can have."""
         plan = Plan(parameters, variables)
         self.check(plan)
@@ -112,14 +114,14 @@ class Boosting:
         cells = sum(feature.bins + 1 for feature in layout.features)
         predictors = ", ".join(parameters.predictors)
         return [
-            f"How many rows and subjects have a value of {parameters.response}, and its mean or the share of each class.",
-            f"In up to {parameters.trees * parameters.depth} rounds, for groups of rows that the trees so far make: how "
-            f"many rows are in each of {cells} bins of {predictors}, and how far the model is off there in sum.",
+            f"How many rows and subjects have a value of {parameters.response}, and its mean or each class's share.",
+            f"In up to {parameters.trees * parameters.depth} rounds, for groups of rows that the trees so far make: "
+            f"how many rows are in each of {cells} bins of {predictors}, and how far the model is off there in sum.",
             "The sums of a bin tell how many of its subjects have which outcome, also when few or all have it."
             if parameters.task != "regression" else "The sums of a bin tell the mean response of its subjects.",
             "Bins with few subjects are left out of a tree. The floor holds within each tree; the same bin of two "
             "trees whose groups are almost equal may differ by fewer subjects.",
-            f"All trees together have at most one leaf for {SUBJECTS_PER_LEAF} subjects, and the result holds them all.",
+            f"All trees have at most one leaf for {SUBJECTS_PER_LEAF} subjects, and the result holds them all.",
             *(sentence for f in layout.features if f.levels for sentence in levels_of_one(f.name, datasets)),
         ]  # fmt: skip
 

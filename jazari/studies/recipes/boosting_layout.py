@@ -186,7 +186,8 @@ class Layout:
         cells = nodes * sum(feature.bins + 1 for feature in self.features)
         if cells > MAX_CELLS:
             raise BadParameters(
-                f"The trees ask for {cells} cells in one round and {MAX_CELLS} are allowed: use fewer bins or less depth."
+                f"The trees ask for {cells} cells in one round and {MAX_CELLS} are allowed: "
+                "use fewer bins or less depth."
             )
 
     def _check_response(self) -> None:

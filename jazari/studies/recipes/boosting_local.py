@@ -73,7 +73,8 @@ class LocalRows:
             )
         if floor > 1 and subjects < SUBJECTS_PER_LEAF * self.layout.leaves:
             raise BelowFloor(
-                f"One round of trees needs at least {SUBJECTS_PER_LEAF} subjects here for each leaf: ask for less depth."
+                f"One round of trees needs at least {SUBJECTS_PER_LEAF} subjects here for each leaf: "
+                "ask for less depth."
             )
         self._refuse_rare_outcome()
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from jazari.studies.data.table import Codes, Floats, Mask
+from jazari.studies.data.table import Floats, Mask
 from jazari.studies.messages import Sums
 from jazari.studies.recipes import boosting_loss
 from jazari.studies.recipes.boosting_layout import Feature, Layout
@@ -130,7 +130,7 @@ def after_histograms(layout: Layout, state: BoostingState, total: Sums) -> Boost
     growing = state.growing
     if state.phase == "root":
         state = replace(state, losses=(*state.losses, float(total["loss"])))
-        growing = tuple(_with_totals(layout, state, total, k) for k in range(layout.outputs))
+        growing = tuple(_with_totals(state, total, k) for k in range(layout.outputs))
     for place, (output, index) in enumerate(state.open_nodes()):
         found = best_split(layout, total, place)
         grown = _grow(layout, growing[output], index, found)
@@ -138,7 +138,7 @@ def after_histograms(layout: Layout, state: BoostingState, total: Sums) -> Boost
     return _next(layout, replace(state, growing=growing))
 
 
-def _with_totals(layout: Layout, state: BoostingState, total: Sums, output: int) -> Tree:
+def _with_totals(state: BoostingState, total: Sums, output: int) -> Tree:
     hessian = total["hessian"][output] if "hessian" in total else state.rows
     gradient = float(total["gradient"][output])
     return (Node(depth=0, open=True, gradient=gradient, hessian=float(hessian), rows=state.rows),)
@@ -185,7 +185,7 @@ class Candidates:
 
     g: tuple[Floats, Floats]
     h: tuple[Floats, Floats]
-    n: tuple[Codes, Codes]
+    n: tuple[Floats, Floats]
     gain: Floats
     score: Floats
 
@@ -218,7 +218,7 @@ def _candidates(layout: Layout, feature: Feature, total: Sums, place: int) -> Ca
     rows = total[f"{feature.name}.rows"][place]
     gradient = total[f"{feature.name}.gradient"][place]
     hessian = total[f"{feature.name}.hessian"][place] if f"{feature.name}.hessian" in total else rows.astype(float)
-    g, h, n = (_both_sides(feature.right, sums) for sums in (gradient, hessian, rows))
+    g, h, n = (_both_sides(feature.right, sums) for sums in (gradient, hessian, rows.astype(np.float64)))
     least = layout.parameters.min_child_weight * (1 - TIE)
     allowed = (n[0] > 0) & (n[1] > 0) & (h[0] >= least) & (h[1] >= least)
     score = sum(_score(g[s], h[s], allowed, layout.parameters.l2) for s in (0, 1))
