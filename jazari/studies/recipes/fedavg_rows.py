@@ -219,7 +219,7 @@ class LocalNet:
         codes = self.classes[rows.used][:, None]
         if self.design.parameters.task == "binary":
             return codes.astype(np.float64)
-        return (codes == np.arange(self.design.outputs)).astype(np.float64)
+        return np.asarray(codes == np.arange(self.design.outputs), dtype=np.float64)
 
 
 def _few_valued(column: Floats, used: Mask) -> Codes | None:
