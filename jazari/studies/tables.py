@@ -19,6 +19,8 @@ def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
         }
     if recipe == "glm":
         return {"coefficients": list(_coefficients(values))}
+    if recipe == "fedavg":
+        return {"history": [dict(entry) for entry in values["history"]]}
     return {"values": [dict(values)]}
 
 

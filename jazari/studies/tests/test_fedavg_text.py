@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from jazari.studies.errors import BadData, BadParameters, ColumnMissing, Incompa
 from jazari.studies.messages import Message, encode
 from jazari.studies.pooled import max_relative_difference, pooled
 from jazari.studies.pooled_fedavg import _words as textbook_words
+from jazari.studies.proposals import make_proposal
 from jazari.studies.recipes.fedavg_model import predict
 from jazari.studies.recipes.fedavg_text import bags, bucket, tokens
-from jazari.studies.recipes.registry import plan_of
+from jazari.studies.recipes.registry import find_recipe, plan_of
 from jazari.studies.simulate import Simulated, simulate
 
 PINNED = [378, 418, 477]
-"""``printf 'letter\\x1feau' | b2sum -l 64`` as a number modulo 1000, and the next two."""
+"""``printf 'letter\\x1feau' | b2sum -l 64`` as a number modulo 1000, and so on: not computed by this code."""
 TOPICS = ("water", "roads", "school")
 WORDS = {
     "water": ["ماء", "بئر", "eau", "puits", "well", "ⴰⵎⴰⵏ", "irrigation", "barrage"],
@@ -186,6 +188,16 @@ def test_no_word_is_in_what_leaves_or_in_the_result() -> None:
     for word in ("puits", "ماء", "ⴰⵎⴰⵏ"):
         assert word.encode() not in sent
         assert word not in json.dumps(told.result, ensure_ascii=False)
+
+
+def test_the_example_of_the_guide_is_valid() -> None:
+    guide = (Path(__file__).parents[3] / "docs/how-to/run-a-study.md").read_text(encoding="utf-8")
+    block = guide.split("### fedavg")[1].split("```toml")[1].split("```")[0]
+    proposal = make_proposal(tomllib.loads(block))
+    recipe = find_recipe(proposal.recipe)
+    parameters = recipe.parse(proposal.parameters)
+    assert recipe.variables(parameters) == ("letter", "office")
+    assert proposal.max_rounds > parameters.rounds  # type: ignore[attr-defined]
 
 
 def test_a_steward_reads_that_words_may_be_tried() -> None:
