@@ -235,7 +235,7 @@ def _bags(frame: pd.DataFrame, plan: Plan) -> Any:
     for row, texts in enumerate(frame[list(parameters.predictors)].itertuples(index=False)):
         counted: Counter[int] = Counter()
         for name, text in zip(parameters.predictors, texts, strict=True):
-            words = _words(text or "")
+            words = _words(text if isinstance(text, str) else "")
             for size in range(1, parameters.ngrams + 1):
                 for first in range(len(words) - size + 1):
                     counted[_bucket(name, words[first : first + size], parameters.buckets)] += 1

@@ -21,6 +21,8 @@ def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
         return {"coefficients": list(_coefficients(values))}
     if recipe == "evaluation":
         return {"groups": list(_judged(values)), "calibration": list(_calibration(values))}
+    if recipe == "fedavg":
+        return {"history": [dict(entry) for entry in values["history"]]}
     return {"values": [dict(values)]}
 
 

@@ -114,13 +114,17 @@ class LocalNet:
         return Rows(used, buckets, smallest, count_subjects(self.table.subject[~used]))
 
     def _outcome(self, used: Mask) -> Codes | None:
+        if self.design.plan.floor <= 1:
+            return None
         if self.design.parameters.task == "regression":
             return _few_valued(self.numbers[self.design.response.name], used)
         return np.where(used, self.classes, -1)
 
     def _factors(self, used: Mask) -> list[Codes]:
-        """Codes of every predictor that makes cells, -1 for rows that are not used."""
+        """Codes of every predictor that makes cells, -1 for rows not used; without a floor no cell matters."""
         found: list[Codes] = []
+        if self.design.plan.floor <= 1:
+            return found
         for variable in (column.variable for column in self.design.columns):
             if variable.kind == "category":
                 codes = self.codes[variable.name]
@@ -219,7 +223,7 @@ class LocalNet:
         codes = self.classes[rows.used][:, None]
         if self.design.parameters.task == "binary":
             return codes.astype(np.float64)
-        return (codes == np.arange(self.design.outputs)).astype(np.float64)
+        return np.asarray(codes == np.arange(self.design.outputs), dtype=np.float64)
 
 
 def _few_valued(column: Floats, used: Mask) -> Codes | None:

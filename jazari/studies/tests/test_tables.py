@@ -45,6 +45,11 @@ def test_an_evaluation_has_a_row_for_each_group_and_each_bin():
     assert tables["calibration"][1] == {"crop": "wheat", **bins[0]}
 
 
+def test_a_network_has_a_row_for_each_round():
+    values = {"history": [{"round": 1, "loss": 0.7, "rows": 60, "clipped": 0}], "layers": []}
+    assert tables_of("fedavg", values) == {"history": [{"round": 1, "loss": 0.7, "rows": 60, "clipped": 0}]}
+
+
 def test_a_result_becomes_a_frame_and_an_unknown_table_is_named():
     result = Result("r", "d", {"title": "t", "provenance": {"recipe": "statistics"}}, statistics())
     assert result.frame()["mean"].tolist() == [7.0]
