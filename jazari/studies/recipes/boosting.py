@@ -51,6 +51,7 @@ class Boosting:
         "boosting_layout.py",
         "boosting_local.py",
         "boosting_loss.py",
+        "boosting_model.py",
         "boosting_result.py",
         "boosting_trees.py",
     )
