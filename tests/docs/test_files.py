@@ -25,7 +25,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "Proposal of a study": Proposal,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
-_ROW = re.compile(r"^\| `([a-z_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
 
 
 def told(title: str) -> dict[str, str]:
