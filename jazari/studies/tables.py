@@ -21,6 +21,10 @@ def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
         return {"coefficients": list(_coefficients(values))}
     if recipe == "fedavg":
         return {"history": [dict(entry) for entry in values["history"]]}
+    if recipe == "kmeans":
+        return {"clusters": list(_clusters(values))}
+    if recipe == "pca":
+        return {"components": list(_components(values))}
     return {"values": [dict(values)]}
 
 
@@ -61,3 +65,16 @@ def _coefficients(values: Mapping[str, Any]) -> Iterator[Row]:
     for response, told in values["responses"].items():
         for coefficient in told["coefficients"]:
             yield {"response": response, **coefficient}
+
+
+def _clusters(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each cluster, with its centre; empty where no institute could tell."""
+    for place, told in enumerate(values["clusters"]):
+        centre = told["centre"] or dict.fromkeys(values["means"])
+        yield {"cluster": place, "rows": told["rows"], "within": told["within"], "left_out": told["left_out"], **centre}
+
+
+def _components(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each component, with its loadings."""
+    for place, told in enumerate(values["components"]):
+        yield {"component": place, "variance": told["variance"], "share": told["share"], **told["loadings"]}

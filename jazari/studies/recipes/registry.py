@@ -7,12 +7,16 @@ from jazari.studies.errors import UnknownRecipe
 from jazari.studies.recipes.base import Plan, Recipe
 from jazari.studies.recipes.fedavg import Fedavg
 from jazari.studies.recipes.glm import Glm
+from jazari.studies.recipes.kmeans import Kmeans
+from jazari.studies.recipes.pca import Pca
 from jazari.studies.recipes.statistics import Statistics
 
 _INSTALLED: tuple[Recipe, ...] = (
     Statistics(),
     Glm(),
     Fedavg(),
+    Kmeans(),
+    Pca(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
@@ -38,6 +42,7 @@ def plan_of(study: StudyText, institutes: int) -> tuple[Recipe, Plan]:
     """
     recipe = find_recipe(study.recipe)
     parameters = recipe.parse(study.parameters)
-    plan = Plan(parameters, study.named_variables(), study.floor, institutes, study.largest_rows)
+    variables, masked = study.named_variables(), study.secure_aggregation
+    plan = Plan(parameters, variables, study.floor, institutes, study.largest_rows, masked)
     recipe.check(plan)
     return recipe, plan
