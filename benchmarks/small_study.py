@@ -44,7 +44,8 @@ def agreed(network: Network, name: str, parameters: dict[str, Any], runs: int, i
     rows = {institute: people(institute) for institute in named}
     datasets = studying.offer(network, "people", rows, SCHEMA, ABOUT)
     study = studying.propose(
-        network, named[0], name, "glm", datasets, parameters=parameters, max_runs=runs, round_deadline_seconds=60
+        network, named[0], name, "glm", datasets, parameters=parameters, max_runs=runs, round_deadline_seconds=60,
+        secure_aggregation=len(named) >= 3,
     )  # fmt: skip
     studying.approve(network, study, named, named[0])
     return study

@@ -183,12 +183,12 @@ def schemas(
     as_json: JsonOption = False,
 ) -> None:
     """Write the JSON Schema of every card type, and their reference."""
-    from jazari.catalog import cards
     from jazari.catalog.reference import write_reference
     from jazari.catalog.registry import card_types
+    from jazari.federation import hooks
 
     out = Output(as_json)
-    cards.register()
+    hooks.register_card_types()
     written = write_reference(card_types(), out_folder)
     out.print_result({"files": written}, f"{len(written)} files written to {out_folder}.")
 

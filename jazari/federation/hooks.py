@@ -44,6 +44,7 @@ class Engine(Protocol):
 @dataclass
 class _Hooks:
     card_checker: CardChecker | None = None
+    register_cards: Callable[[], None] | None = None
     engine: Engine | None = None
 
 
@@ -60,6 +61,18 @@ def card_check(find: Find, directory: Directory) -> CardCheck:
     if _hooks.card_checker is None:
         raise NotConnected("This process cannot check cards: use the `jazari` command.")
     return _hooks.card_checker(find, directory)
+
+
+def set_card_types(register: Callable[[], None]) -> None:
+    """Decide how every slice's card types are made known."""
+    _hooks.register_cards = register
+
+
+def register_card_types() -> None:
+    """Make the card types of every slice known; harmless to repeat."""
+    if _hooks.register_cards is None:
+        raise NotConnected("This process does not know all card types: use the `jazari` command.")
+    _hooks.register_cards()
 
 
 def set_engine(engine: Engine) -> None:

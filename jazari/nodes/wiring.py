@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def connect() -> None:
     """Give lower slices what they need from higher ones. Harmless to repeat."""
     hooks.set_card_checker(_card_checker)
+    hooks.set_card_types(register_cards)
     hooks.set_engine(_LazyEngine())
 
 

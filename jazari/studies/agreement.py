@@ -17,6 +17,7 @@ from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef, check_namespace
 from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, first_problem
 from jazari.studies.errors import BadStudy
+from jazari.studies.secure.rules import FEWEST
 
 DEFAULT_FLOOR = 10
 """Fewest distinct subjects that a released cell may tell about."""
@@ -38,6 +39,8 @@ _GUARDED = (
     "rounds.py",
     "data/csv_file.py",
     "data/loading.py",
+    "data/mapped.py",
+    "data/mapping.py",
     "data/parquet_file.py",
     "data/schema.py",
     "data/table.py",
@@ -49,6 +52,14 @@ _GUARDED = (
     "recipes/cells.py",
     "recipes/own.py",
     "recipes/registry.py",
+    "secure/fixed_point.py",
+    "secure/member.py",
+    "secure/participation.py",
+    "secure/roster.py",
+    "secure/rules.py",
+    "secure/session.py",
+    "secure/sharing.py",
+    "secure/streams.py",
 )
 """All that stands between the data and what leaves, whatever the recipe."""
 
@@ -59,7 +70,8 @@ class StudyText(BaseModel):
     ``datasets`` maps each institute to the dataset record it would use, version-exact. ``floor`` is the
     fewest distinct subjects in a released cell (1 means off, for public data). ``contract`` holds the output
     contracts of each phase, as the recipe wrote them for these parameters. ``largest_rows``: no institute's table
-    has more rows, as the cards of the data sets say.
+    has more rows, as the cards of the data sets say. ``secure_aggregation``: the Root learns totals only; without
+    it, each institute's sums.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -75,7 +87,8 @@ class StudyText(BaseModel):
     contract: tuple[dict[str, Any], ...] = ()
     floor: int = Field(default=DEFAULT_FLOOR, ge=1, le=1_000_000)
     largest_rows: int = Field(default=MAX_ROWS, ge=1, le=MAX_ROWS)
-    minimum_institutes: int = Field(default=2, ge=1, le=500)
+    secure_aggregation: bool = True
+    minimum_institutes: int = Field(default=FEWEST, ge=1, le=500)
     max_rounds: int = Field(default=30, ge=1, le=1000)
     max_runs: int = Field(default=1, ge=1, le=1000)
     round_deadline_seconds: int = Field(default=600, ge=1, le=7 * 86_400)
@@ -107,6 +120,8 @@ class StudyText(BaseModel):
             raise ValueError("a variable is listed twice")
         if self.minimum_institutes > len(self.datasets):
             raise ValueError("minimum_institutes is more than the institutes named")
+        if self.secure_aggregation and self.minimum_institutes < FEWEST:
+            raise ValueError(f"secure aggregation needs minimum_institutes of at least {FEWEST}")
         return self
 
     @property

@@ -96,6 +96,15 @@ class ResultCard(_Card):
     floor: int = Field(ge=1)
     privacy: str = Field(default="no noise was added; cells below the floor were left out", max_length=300)
     bytes_received: dict[str, int] = Field(description="bytes that each institute sent, by institute")
+    secure_aggregation: bool = Field(
+        default=False, description="whether the Root learned totals only; else it saw each institute's sums"
+    )
+    resolution: dict[str, float] = Field(
+        default_factory=dict, description="what each masked output was rounded to a multiple of, in its own unit"
+    )
+    dropped: dict[str, int] = Field(
+        default_factory=dict, description="institutes that dropped out, and the first round whose total lacks them"
+    )
     provenance: Provenance
 
 

@@ -165,6 +165,27 @@ def _show(out: Output, facts: dict[str, Any]) -> None:
         out.say(f"Result: {result}")
 
 
+@command(study_app, "map", example="jazari study map rabat/study/soil-gaps@1 soil.mapping.toml")
+def map_columns(
+    study: Study,
+    mapping: Annotated[Path, typer.Argument(help="The mapping (TOML); see docs/how-to/map-your-columns.md.")],
+    home: HomeOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Keep how this institute's columns become the study's variables. Stays here; an approval covers its digest."""
+    node = _open(home)
+    from jazari.studies import operations
+    from jazari.studies.data.mapping import mapping_digest, read_mapping
+
+    read = read_mapping(mapping)
+    version = operations.map_columns(node, study, read)
+    Output(as_json).print_result(
+        {"study": study, "version": version, "mapping": mapping_digest(read), "variables": sorted(read.variables)},
+        f"Kept as version {version} of the mapping; try it with `jazari study check {study}`. "
+        "An approval given before does not cover it.",
+    )
+
+
 @command(study_app, "check", example="jazari study check rabat/study/soil-gaps@1")
 def check(study: Study, home: HomeOption, as_json: JsonOption = False) -> None:
     """Try a study on this institute's data without sending anything: what would leave, and what would refuse."""
@@ -182,6 +203,11 @@ def check(study: Study, home: HomeOption, as_json: JsonOption = False) -> None:
 def _show_check(out: Output, report: dict[str, Any]) -> None:
     for sentence in report["disclosures"]:
         out.say(f"- {sentence}")
+    columns: tuple[str, ...] = ("variable", "from", "how", "usable", "missing", "declared_missing", "outside")
+    out.table("What this institute would use, in rows", columns,
+              [[_cell(row[c]) for c in columns] for row in report["variables"]])  # fmt: skip
+    if "subjects" in report:
+        out.say(f"{report['rows']} rows of {report['subjects']} subjects.")
     columns = ("output", "shape", "type", "values")
     out.table("What one message of this institute would hold", columns,
               [[_cell(row[c]) for c in columns] for row in report["outputs"]])  # fmt: skip

@@ -38,10 +38,11 @@ class Statement(BaseModel):
     reason: str = Field(default="", max_length=2000)
     number: int = Field(ge=1, description="counts this institute's decisions on this agreement")
     moment: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+    mapping: Digest | None = Field(default=None, description="of the mapping of the institute's columns, if any")
 
     def signed_bytes(self) -> bytes:
-        """What is signed and verified: the canonical JSON with its purpose in front."""
-        return b"jazari steward decision\n" + canonical_json(self.model_dump(mode="json"))
+        """What is signed and verified: the canonical JSON, without what is null, with its purpose in front."""
+        return b"jazari steward decision\n" + canonical_json(self.model_dump(mode="json", exclude_none=True))
 
 
 class ApprovalCard(BaseModel):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from jazari.studies.agreement import StudyText
 from jazari.studies.data.schema import Schema
 from jazari.studies.recipes.registry import plan_of
+from jazari.studies.secure.rules import FEWEST, threshold
 
 
 def disclosures_of(study: StudyText, datasets: Mapping[str, Schema]) -> list[str]:
@@ -26,11 +27,26 @@ def _floor(study: StudyText) -> str:
 
 
 def _who_sees(study: StudyText, institutes: int) -> list[str]:
+    if study.secure_aggregation:
+        return [*_who_sees_totals(institutes), *_again(study)]
     seen = ["The Root sees each institute's sums, every institute sees the totals, and the result is published."]
     if study.minimum_institutes == 1:
         seen.append("The study may run with one institute alone: the result would then be its own figures.")
     if institutes == 2 or study.minimum_institutes <= 2:
         seen.append("If only two institutes take part, each can subtract its own sums and learn the other's.")
-    if study.max_runs > 1:
-        seen.append(f"It may run up to {study.max_runs} times over the same version of the data.")
-    return seen
+    return [*seen, *_again(study)]
+
+
+def _who_sees_totals(institutes: int) -> list[str]:
+    return [
+        "Nobody sees one institute's sums: the Root and the institutes learn totals over at least "
+        f"{FEWEST} institutes, and the result is published.",
+        f"That holds unless the Root and {max(2 * threshold(institutes) - institutes, 1)} or more institutes work "
+        "together against the others; all others together can always subtract their own sums from a total.",
+    ]
+
+
+def _again(study: StudyText) -> list[str]:
+    if study.max_runs == 1:
+        return []
+    return [f"It may run up to {study.max_runs} times over the same version of the data."]

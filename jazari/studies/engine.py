@@ -57,7 +57,9 @@ class Outcome(_Frozen):
     """What a finished run produced.
 
     ``transcript`` is the digest over the exact bytes of all totals; ``confirmed`` maps each institute that
-    has seen the last total to the transcript digest which it computed itself.
+    has seen the last total to the transcript digest which it computed itself. ``dropped`` maps institutes that
+    were late to the first round whose total they are not in. ``resolution`` maps each masked output to the
+    multiple that it was rounded to; empty without secure aggregation.
     """
 
     run: str
@@ -68,6 +70,8 @@ class Outcome(_Frozen):
     confirmed: dict[str, str]
     bytes_received: dict[str, int]
     seconds: float
+    dropped: dict[str, int] = Field(default_factory=dict)
+    resolution: dict[str, float] = Field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -3,11 +3,12 @@
 ::
 
     StudyError
-    ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData
+    ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData, BadMapping
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
     ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
+    ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
                       BackendMissing, TimedOut
@@ -58,6 +59,13 @@ class IncompatibleData(StudyError):
     """The data of two institutes, or of one and the study, do not mean the same thing."""
 
     code = "studies.incompatible-data"
+    exit_code = ExitCode.USAGE
+
+
+class BadMapping(StudyError):
+    """The mapping of an institute's columns to a study's variables cannot be applied."""
+
+    code = "studies.bad-mapping"
     exit_code = ExitCode.USAGE
 
 
@@ -260,4 +268,39 @@ class UnverifiedModel(StudyError):
     """A model file without a signed record was to be used without saying so."""
 
     code = "studies.unverified-model"
+    exit_code = ExitCode.REFUSED
+
+
+class Unbounded(StudyError):
+    """An output without finite bounds, which no fixed-point number can be promised to hold."""
+
+    code = "studies.unbounded"
+    exit_code = ExitCode.USAGE
+
+
+class BadShares(StudyError):
+    """Shares of a secret, or their encryption, that somebody altered or mixed up."""
+
+    code = "studies.bad-shares"
+    exit_code = ExitCode.REFUSED
+
+
+class BadSession(StudyError):
+    """Keys of a run that their institute did not sign, or that are not there."""
+
+    code = "studies.bad-session"
+    exit_code = ExitCode.REFUSED
+
+
+class AlteredSet(StudyError):
+    """Another set of institutes than the one that this institute was first told for the step."""
+
+    code = "studies.altered-set"
+    exit_code = ExitCode.REFUSED
+
+
+class TooFewInstitutes(StudyError):
+    """Fewer institutes than a total must hold."""
+
+    code = "studies.too-few-institutes"
     exit_code = ExitCode.REFUSED

@@ -18,17 +18,20 @@ from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.studies.cards import AttestationCard, ResultCard, RunCard, result_name, run_id
+from jazari.studies.data.mapping import mapping_dict
 from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.each import each
 from jazari.studies.errors import NotRunnable, RunNotFound
 from jazari.studies.inputs import fetch_inputs
+from jazari.studies.mappings import approved_mapping
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, withdraw_permit, write_permit, write_stewards
 from jazari.studies.provenance import provenance_of
+from jazari.studies.secure.session import forget_session, open_session
 from jazari.trust.records import Draft, Record
 
 PERMIT_DAYS = 7
@@ -104,6 +107,8 @@ class Follower:
         data = local_data_set(reference)
         if approval is None:
             raise RunNotFound(f"The approval {card.participants[namespace]} is not here: run `jazari sync`.")
+        decided = ApprovalCard.model_validate(approval.card)
+        mapping = approved_mapping(self.here.engine_folder, decided.statement)
         return Permit(
             run=run_id(record.ref),
             run_record=record.ref,
@@ -115,9 +120,20 @@ class Follower:
             data_path=data.path,
             data_sha256=data.sha256,
             data_schema=declaration_of(data).model_dump(mode="json"),
-            approval=ApprovalCard.model_validate(approval.card),
+            mapping=None if mapping is None else mapping_dict(mapping),
+            approval=decided,
             not_after=clock.timestamp(clock.now() + timedelta(days=PERMIT_DAYS)),
+            **self._keys_of_run(record, card, study),
         )
+
+    def _keys_of_run(self, record: Record, card: RunCard, study: Study) -> dict[str, Any]:
+        """For secure aggregation: this institute's keys of the run, signed, and by which keys to know the others'."""
+        if not study.text.secure_aggregation:
+            return {}
+        session = open_session(self.here.engine_folder, run_id(record.ref), self.here.namespace)
+        entries = self.here.directory().entries
+        known = {name: [dict(key) for key in entries[name].publishing_keys] for name in card.participants}
+        return {"certificate": session.certificate(self.here.signer()), "publishing_keys": known}
 
     def _withdraw_permits(self) -> bool:
         rows = Run.objects.filter(permitted=True, attested=False)
@@ -133,6 +149,7 @@ class Follower:
         if not self._no_longer_allowed(row):
             return False
         withdraw_permit(self.here.engine_folder, row.run)
+        forget_session(self.here.engine_folder, row.run)
         row.permitted, row.message = (
             False,
             "The permit was withdrawn: the run or its approval no longer stands.",
@@ -183,7 +200,7 @@ class Follower:
         if untrue:
             self._refuse_result(row, untrue)
             return True
-        complete = set(attested) == set(row.participants)
+        complete = set(attested) >= set(row.participants) - set(row.finished_outcome["dropped"])
         if not complete and clock.now() < (row.ended or clock.now()) + ATTESTATION_PATIENCE:
             return False
         self._publish_result(row, tuple(sorted(attested)))
@@ -207,6 +224,9 @@ class Follower:
             seconds=outcome["seconds"],
             floor=study.text.floor,
             bytes_received=outcome["bytes_received"],
+            secure_aggregation=study.text.secure_aggregation,
+            resolution=outcome["resolution"],
+            dropped=outcome["dropped"],
             provenance=provenance_of(study, row, attested),
         )
         with TemporaryDirectory(prefix="jazari-result-") as folder:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jazari.studies.contract import ROUNDING, Contract, Partition, broadcast, check_arrays
+from jazari.studies.contract import NOTHING, ROUNDING, Contract, Partition, broadcast, check_arrays
 from jazari.studies.errors import AlteredTotal, BelowFloor, BrokenContract
 from jazari.studies.messages import Array, Sums
 
@@ -28,6 +28,20 @@ def release(contract: Contract, sums: Mapping[str, Array], floor: int) -> Sums:
     for partition in contract.partitions:
         _check_partition(partition, sums, floor)
     return {output.name: sums[output.name] for output in contract.outputs}
+
+
+def check_masked(contract: Contract, words: Mapping[str, Array]) -> None:
+    """Raise ``BrokenContract`` unless ``words`` are the contract's outputs under a mask: names, shapes, uint64.
+
+    Their values say nothing; what they stand for went through ``release`` before.
+    """
+    if set(words) != contract.names():
+        odd = sorted(set(words) ^ contract.names())[0]
+        raise BrokenContract(f"The masked sums hold or lack {odd!r} against the contract: {NOTHING}")
+    for output in contract.outputs:
+        array = words[output.name]
+        if not isinstance(array, np.ndarray) or array.dtype != np.uint64 or array.shape != output.shape:
+            raise BrokenContract(f"{output.name!r} is not masked in the form of the contract: {NOTHING}")
 
 
 def _check_floor(name: str, counted: str, sums: Mapping[str, Array], floor: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jazari.catalog.models import CatalogItem
-from jazari.federation import exchange
+from jazari.federation import exchange, root_node
 from jazari.settings.home import Home
 from jazari.studies.operations import Here
 from jazari.trust.directory import Directory
@@ -75,6 +75,9 @@ def open_here(path: Path, passphrase_file: Path | None = None, signer: Signer | 
         exchange.sync(home, reader)
         return records
 
+    def publishing_signer() -> Signer:
+        return signer or root_node.open_key(home.publishing_key, passphrase_file)
+
     def directory() -> Directory:
         return reader.directory()
 
@@ -83,6 +86,7 @@ def open_here(path: Path, passphrase_file: Path | None = None, signer: Signer | 
         records=CatalogRecords(reader),
         directory=directory,
         publish=publish,
+        signer=publishing_signer,
         engine_folder=home.engine,
         home=home,
         reader=reader,

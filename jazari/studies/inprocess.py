@@ -108,18 +108,18 @@ class _Driver(threading.Thread):
             self.stopped.wait(LOOP_SECONDS)
 
     def _ask(self, pending: tuple[str, ...]) -> None:
-        try:
-            request = self._coordinator.request()
-        except JazariError:
-            return  # cancelled or failed meanwhile; the next look sees it
         for namespace in pending:
             thread = self._asked.get(namespace)
             if thread is None or not thread.is_alive():
-                thread = threading.Thread(target=self._fetch, args=(namespace, request), daemon=True)
+                thread = threading.Thread(target=self._fetch, args=(namespace,), daemon=True)
                 self._asked[namespace] = thread
                 thread.start()
 
-    def _fetch(self, namespace: str, request: bytes) -> None:
+    def _fetch(self, namespace: str) -> None:
+        try:
+            request = self._coordinator.request(namespace)
+        except JazariError:
+            return  # cancelled or failed meanwhile; the next look sees it
         try:
             answer = self._institutes[namespace](self._coordinator.order.run, request)
         except Exception:

@@ -22,6 +22,10 @@ class Ledger:
         if run not in runs and len(runs) >= most:
             raise RunsUsedUp(f"The agreement has run {len(runs)} of {most} times here: propose the study again.")
 
+    def has_run(self, agreement: str) -> bool:
+        """Whether the agreement has run here; raises ``RunsUsedUp`` when nobody can tell."""
+        return bool(self._load().get(agreement))
+
     def enter(self, agreement: str, run: str, most: int) -> None:
         """Count ``run``, durably and once, before anything is computed for it; raises ``RunsUsedUp``."""
         with locked(self._path.with_suffix(".lock"), "Another process of this institute's engine"):

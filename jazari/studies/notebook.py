@@ -2,10 +2,13 @@
 
 ::
 
-    begun.json    the permit under which it began; a later one must say the same
-    0001.answer   the exact bytes that left in round 1
-    0001.total    the exact total that came back for it
-    ended.json    transcript digest and number of rounds
+    begun.json          the permit under which it began; a later one must say the same
+    0001.answer         the exact bytes that left in round 1
+    0001.own            what they stand for, where they were masked
+    0001.total          the exact total that came back for it
+    0001.<step>.told    what secure aggregation was first told with a step of round 1; never anything else
+    0001.<step>.said    the exact bytes that left for it
+    ended.json          transcript digest and number of rounds
 """
 
 from __future__ import annotations
@@ -19,11 +22,11 @@ from pydantic import ValidationError
 
 from jazari.core.canonical import canonical_json
 from jazari.core.files import locked, plain_os_errors, write_private
-from jazari.studies.errors import RunConflict, RunNotFound
-from jazari.studies.messages import check_run_id
+from jazari.studies.errors import AlteredSet, RunConflict, RunNotFound
+from jazari.studies.messages import Message, Step, Sums, check_run_id, decode, encode
 from jazari.studies.permits import Permit
 
-_PINNED = ("run", "run_record", "agreement", "participants", "namespace", "dataset", "data_sha256")
+_PINNED = ("run", "run_record", "agreement", "participants", "namespace", "dataset", "data_sha256", "mapping")
 LOCK_SECONDS = 3600.0
 """A second process waits for the first; how long a round may take is the coordinator's deadline."""
 
@@ -82,6 +85,42 @@ class Notebook:
     def store_answer(self, number: int, answer: bytes) -> None:
         """Make the answer durable; it may leave after this."""
         write_private(self._folder / f"{number:04}.answer", answer)
+
+    def own(self, number: int) -> Sums:
+        """This institute's own sums of a round, as they are in the total."""
+        masked = (self._folder / f"{number:04}.own").exists()
+        return decode(self._read(f"{number:04}.own") if masked else self.answer(number)).arrays
+
+    def store_own(self, number: int, sums: Sums) -> None:
+        """Keep what a masked answer stands for; it never leaves."""
+        write_private(self._folder / f"{number:04}.own", encode(Message("answer", self._run, number, sums)))
+
+    def told(self, number: int, step: Step) -> Sums | None:
+        """What came with a step of a round; None before it was asked."""
+        path = self._folder / f"{number:04}.{step}.told"
+        return decode(self._read(path.name)).extra if path.exists() else None
+
+    def store_told(self, number: int, step: Step, extra: Sums) -> None:
+        """Pin what came with a step; raises ``AlteredSet`` if something else came before."""
+        path, raw = (
+            self._folder / f"{number:04}.{step}.told",
+            encode(Message("request", self._run, number, {}, "", step, extra)),
+        )
+        if not path.exists():
+            write_private(path, raw)
+        elif self._read(path.name) != raw:
+            raise AlteredSet(
+                "The Root asks for the same step in another way than before: nothing was sent, tell the board."
+            )
+
+    def said(self, number: int, step: Step) -> bytes | None:
+        """The bytes that left for a step; None before."""
+        path = self._folder / f"{number:04}.{step}.said"
+        return self._read(path.name) if path.exists() else None
+
+    def store_said(self, number: int, step: Step, answer: bytes) -> None:
+        """Make the answer to a step durable; it may leave after this."""
+        write_private(self._folder / f"{number:04}.{step}.said", answer)
 
     def total(self, number: int) -> bytes:
         """The total of a round."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
@@ -13,7 +13,6 @@ from jazari.core.clock import timestamp
 from jazari.core.identifiers import RecordRef, token
 from jazari.studies.agreement import StudyText, study_dict
 from jazari.studies.cards import RunCard
-from jazari.studies.data.schema import Schema
 from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_name
 from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable
 from jazari.studies.overview import Records, Study, run_problem, study_of
@@ -23,6 +22,7 @@ from jazari.trust.keys import Signer, key_id, sign_bytes
 from jazari.trust.records import Draft, Record
 
 if TYPE_CHECKING:
+    from jazari.studies.data.mapping import ColumnMapping
     from jazari.studies.proposals import Proposal
 
 Publish = Callable[[Sequence[Draft]], Sequence[Record]]
@@ -30,12 +30,13 @@ Publish = Callable[[Sequence[Draft]], Sequence[Record]]
 
 @dataclass(frozen=True)
 class Here:
-    """The node that acts: who it is, what it has verified, who is admitted, and how it publishes."""
+    """The node that acts: who it is, what it has verified, who is admitted, and how it signs and publishes."""
 
     namespace: str
     records: Records
     directory: Callable[[], Directory]
     publish: Publish
+    signer: Callable[[], Signer]
     engine_folder: Path
 
     def file(self, record: Record, name: str) -> Path:
@@ -50,11 +51,13 @@ def propose(here: Here, proposal: Proposal) -> Record:
     Raises ``BadStudy`` (also when a named data set is unknown or withdrawn), ``BadParameters`` or another
     ``StudyError`` naming what to correct.
     """
-    from jazari.studies.proposals import named_institutes, write_study  # recipes, so numpy: only proposing needs it
+    # recipes, so numpy: only proposing needs it
+    from jazari.studies.datasets import schema_of_card
+    from jazari.studies.proposals import largest_rows, named_institutes, write_study
 
-    named = named_institutes(proposal)
-    schemas = {institute: _schema_of(here, reference) for institute, reference in named.items()}
-    text = write_study(proposal, here.namespace, schemas, clock.now())
+    cards = {institute: _offered(here, reference) for institute, reference in named_institutes(proposal).items()}
+    schemas = {institute: schema_of_card(card) for institute, card in cards.items()}
+    text = write_study(proposal, here.namespace, schemas, clock.now(), largest_rows(cards.values()))
     unused = _same_and_unused(here, proposal.name, text)
     if unused is not None:
         return unused
@@ -75,22 +78,22 @@ def _same_and_unused(here: Here, name: str, text: StudyText) -> Record | None:
     return None if study.runs or study.status(clock.now()) in ("withdrawn", "expired") else newest
 
 
-def _schema_of(here: Here, reference: str) -> Schema:
-    from jazari.studies.datasets import schema_of_card
-
+def _offered(here: Here, reference: str) -> dict[str, Any]:
+    """The card of a data set that is offered now."""
     record = here.records.get(reference)
     if record is None or record.type != "dataset" or here.records.is_withdrawn(reference):
         raise BadStudy(
             f"{reference} is no data set that is offered now: choose one from `jazari search --type dataset`."
         )
-    return schema_of_card(record.card)
+    return dict(record.card)
 
 
 def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Signer) -> Record:
     """Sign one decision with the steward's key and publish it in this institute's log.
 
-    Raises ``StudyNotFound``, ``NotAsked``, ``BadStudyRecord`` (no approval to withdraw, a refusal without a
-    reason, a key that the directory does not name as this institute's steward).
+    An approval covers the mapping that is stored now. Raises ``StudyNotFound``, ``NotAsked``, ``IncompatibleData``
+    (approving with a variable that is not mapped), ``BadStudyRecord`` (no approval to withdraw, a refusal without
+    a reason, a key that the directory does not name as this institute's steward).
     """
     study = study_of(here.records, reference)
     _may_decide(here, study, choice, reason)
@@ -102,6 +105,7 @@ def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Sig
         reason=reason,
         number=_next_number(here, study),
         moment=timestamp(),
+        mapping=_mapping_of(here, study) if choice is Choice.APPROVE else None,
     )
     card = ApprovalCard(
         statement=statement,
@@ -124,6 +128,26 @@ def _may_decide(here: Here, study: Study, choice: Choice, reason: str) -> None:
         raise BadStudyRecord("A refusal says why: give --reason.")
     if choice is Choice.APPROVE and study.status(clock.now()) in ("withdrawn", "expired"):
         raise NotRunnable(f"{study.reference} is {study.status(clock.now())}: ask its proposer for a new study.")
+
+
+def _mapping_of(here: Here, study: Study) -> str | None:
+    from jazari.studies.data.mapping import mapping_digest
+    from jazari.studies.mappings import mapping_to_approve
+
+    return mapping_digest(mapping_to_approve(here, study))
+
+
+def map_columns(here: Here, reference: str, mapping: ColumnMapping) -> int:
+    """Keep how this institute's columns become the study's variables; the number of this version of the mapping.
+
+    Nothing is published: the next approval names its digest. Raises what ``mappings.map_study`` raises.
+    """
+    from jazari.studies.data.mapping import mapping_digest
+    from jazari.studies.mappings import map_study
+
+    version = map_study(here, reference, mapping)
+    _audit(here, "studies.mapped", reference, {"mapping": mapping_digest(mapping), "version": version})
+    return version
 
 
 def _next_number(here: Here, study: Study) -> int:

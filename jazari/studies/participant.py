@@ -8,6 +8,7 @@ process may die at any moment, and another one goes on.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,37 @@ from jazari.core.errors import JazariError
 from jazari.governance.spool import write_event
 from jazari.studies import guard
 from jazari.studies.agreement import StudyText
-from jazari.studies.data.schema import check_agreed, texts_among
+from jazari.studies.contract import Contract
+from jazari.studies.data.mapping import check_mapping, mapping_digest
+from jazari.studies.data.schema import texts_among
 from jazari.studies.data.table import Table
-from jazari.studies.errors import AlteredTotal, BadData, RunEnded, RunFailed, WrongRound
+from jazari.studies.errors import AlteredTotal, BadData, BadSession, RunEnded, RunFailed, WrongRound
 from jazari.studies.ledger import Ledger
-from jazari.studies.messages import Message, decode, encode
+from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.notebook import Notebook
 from jazari.studies.permits import Permit, check_permit, load_permit
-from jazari.studies.registered import load_registered
-from jazari.studies.rounds import Fold, total_bytes, transcript_digest
+from jazari.studies.registered import load_registered, studied
+from jazari.studies.rounds import Fold, included_in, read_included, total_bytes, transcript_digest
+from jazari.studies.secure.fixed_point import exponents, from_words, to_words
+from jazari.studies.secure.participation import Participation
+from jazari.studies.secure.session import forget_session, load_session
 
 EVERY_REFUSAL_UP_TO = 20
 """Refusals beyond this are told at powers of two only: a flood of requests must not fill the disk."""
 
 _log = logging.getLogger("jazari.studies.participant")
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One message of a run, and what this institute knows of the run when it comes."""
+
+    message: Message
+    permit: Permit
+    study: StudyText
+    fold: Fold
+    notebook: Notebook
+    way: Participation | None
 
 
 class Participant:
@@ -43,7 +61,7 @@ class Participant:
         self._engine, self._namespace = engine_folder, namespace
         self._ledger = Ledger(engine_folder / "ledger.json")
         self._fold: tuple[str, Fold] | None = None
-        self._table: tuple[tuple[str, ...], Table] | None = None
+        self._table: tuple[str, Table] | None = None
         self._refusals = 0
 
     def respond(self, run: str, request: bytes) -> bytes:
@@ -67,9 +85,10 @@ class Participant:
         with Notebook(self._engine, run).locked() as notebook:
             notebook.begin(permit)
             fold = self._fold_of(permit, study, notebook)
+            turn = _Turn(message, permit, study, fold, notebook, self._way(permit, study, notebook))
             if message.kind == "final":
-                return self._confirm(message, permit, fold, notebook)
-            return self._answer_round(message, permit, study, fold, notebook)
+                return self._confirm(turn)
+            return self._answer_round(turn) if message.step == "sums" else self._answer_step(turn)
 
     def check(self, run: str) -> None:
         """Raise unless this run may start here now (what a gate asks before any work)."""
@@ -111,71 +130,118 @@ class Participant:
             fold.take(decode(notebook.total(number)).arrays)
         return fold
 
-    def _answer_round(
-        self, message: Message, permit: Permit, study: StudyText, fold: Fold, notebook: Notebook
-    ) -> bytes:
-        number, answered = message.round, notebook.answered()
-        if number > min(answered + 1, study.max_rounds) or notebook.has_ended():
+    def _way(self, permit: Permit, study: StudyText, notebook: Notebook) -> Participation | None:
+        """This institute's part in secure aggregation, if the study asks for it and the run has not ended here."""
+        if not study.secure_aggregation or notebook.has_ended():
+            return None
+        if permit.certificate is None:
+            raise BadSession(f"The permit of run {permit.run} has no keys: let the worker write it again.")
+        session = load_session(self._engine, permit.run, permit.namespace)
+        keys, minimum = permit.publishing_keys, study.minimum_institutes
+        return Participation(session, permit.certificate, permit.participants, keys, minimum, notebook)
+
+    def _answer_step(self, turn: _Turn) -> bytes:
+        """Keys, shares and unmasking; like sums, each is said once and then only said again."""
+        number, step, notebook = turn.message.round, turn.message.step, turn.notebook
+        due = 1 if step in ("keys", "shares") else notebook.answered()
+        if turn.way is None or turn.message.arrays or number > due:
+            raise WrongRound(f"The {step} of round {number} are not due here: nothing was sent.")
+        notebook.store_told(number, step, turn.message.extra)
+        said = notebook.said(number, step)
+        if said is None:
+            if number < due or number <= notebook.totals():
+                raise WrongRound(f"The {step} of round {number} are not due here any more: nothing was sent.")
+            extra = turn.way.answer(number, step, turn.message.extra)
+            said = encode(Message("answer", turn.permit.run, number, step=step, extra=extra))
+            notebook.store_said(number, step, said)
+        return said
+
+    def _answer_round(self, turn: _Turn) -> bytes:
+        number, notebook = turn.message.round, turn.notebook
+        answered = notebook.answered()
+        if number > min(answered + 1, turn.study.max_rounds) or notebook.has_ended():
             raise WrongRound(f"Round {number} is not due here after round {answered}: nothing was computed.")
-        self._take_total(message, fold, notebook)
+        self._take_total(turn)
+        if turn.way is not None:
+            told = {name: array for name, array in turn.message.extra.items() if name != "included"}
+            notebook.store_told(number, "sums", told)
         if number <= answered:
-            self._tell("studies.guard-sent-again", permit, {"round": number})
+            self._tell("studies.guard-sent-again", turn.permit, {"round": number})
             return notebook.answer(number)
-        if fold.state(number - 1).failure:
+        if turn.fold.state(number - 1).failure:
             raise RunEnded("The totals so far can lead to no result: nothing more is computed.")
-        answer = self._compute(number, permit, study, fold)
+        answer = self._compute(turn)
         notebook.store_answer(number, answer)
-        self._tell("studies.guard-released", permit, {"round": number, "bytes": len(answer)})
+        self._tell("studies.guard-released", turn.permit, {"round": number, "bytes": len(answer)})
         return answer
 
-    def _compute(self, number: int, permit: Permit, study: StudyText, fold: Fold) -> bytes:
+    def _compute(self, turn: _Turn) -> bytes:
+        number, permit, study, fold = turn.message.round, turn.permit, turn.study, turn.fold
         if number == 1:
             self._ledger.enter(permit.agreement, permit.run, study.max_runs)
             self._tell("studies.run-begun", permit, {"agreement": permit.agreement})
         table = self._table_of(permit, study)
-        state = fold.state(number - 1)
-        sums = fold.recipe.local(table, state, fold.plan)
-        return encode(
-            Message("answer", permit.run, number, guard.release(fold.contract(number - 1), sums, study.floor))
-        )
+        contract = fold.contract(number - 1)
+        sums = fold.recipe.local(table, fold.state(number - 1), fold.plan)
+        released = guard.release(contract, sums, study.floor)
+        if turn.way is None:
+            return encode(Message("answer", permit.run, number, released))
+        return self._masked(turn, turn.way, contract, released)
 
-    def _take_total(self, message: Message, fold: Fold, notebook: Notebook) -> None:
+    @staticmethod
+    def _masked(turn: _Turn, way: Participation, contract: Contract, released: Sums) -> bytes:
+        """The released sums as words under this round's masks; what they stand for stays here."""
+        message, institutes = turn.message, len(turn.permit.participants)
+        scale = exponents(contract, turn.study.largest_rows, institutes)
+        words = to_words(contract, released, scale, institutes)
+        turn.notebook.store_own(message.round, from_words(contract, words, scale))
+        masked, extra = way.mask(message.round, message.extra, contract, words)
+        guard.check_masked(contract, masked)
+        return encode(Message("answer", turn.permit.run, message.round, masked, extra=extra))
+
+    @staticmethod
+    def _take_total(turn: _Turn) -> None:
         """Store the total of the round before, which must be the one stored already if there is one."""
+        message, notebook, participants = turn.message, turn.notebook, turn.permit.participants
         before = message.round - 1
         if before == 0:
             if message.arrays:
                 raise AlteredTotal("The first request carries a total although nothing was computed yet.")
             return
-        raw = total_bytes(message.run, before, message.arrays)
+        included = read_included(message.extra, participants)
+        raw = total_bytes(message.run, before, message.arrays, included_in(included, participants))
         if before <= notebook.totals():
             if raw != notebook.total(before):
                 raise AlteredTotal(f"The total of round {before} is not the one sent first: tell the board.")
             return
-        own = decode(notebook.answer(before)).arrays
-        guard.accept_total(fold.contract(before - 1), message.arrays, own, fold.plan.institutes)
+        if turn.permit.namespace not in included or (turn.way is not None and included != turn.way.finished(before)):
+            raise AlteredTotal(f"The total of round {before} is over other institutes than agreed: tell the board.")
+        guard.accept_total(turn.fold.contract(before - 1), message.arrays, notebook.own(before), len(included))
         notebook.store_total(before, raw)
-        fold.take(message.arrays)
+        turn.fold.take(message.arrays)
 
-    def _confirm(self, message: Message, permit: Permit, fold: Fold, notebook: Notebook) -> bytes:
+    def _confirm(self, turn: _Turn) -> bytes:
+        message, permit, notebook = turn.message, turn.permit, turn.notebook
         rounds = message.round - 1
         if rounds < 1 or rounds != notebook.answered():
             raise WrongRound(f"The run cannot end after round {rounds} here: nothing was accepted.")
-        self._take_total(message, fold, notebook)
+        self._take_total(turn)
         totals = [notebook.total(number) for number in range(1, rounds + 1)]
         transcript = transcript_digest(permit.run, permit.agreement, permit.participants, totals)
         if not notebook.has_ended():
             notebook.end(transcript, rounds)
+            forget_session(self._engine, permit.run)
             self._tell("studies.run-ended", permit, {"rounds": rounds, "transcript": transcript})
         return encode(Message("confirmation", permit.run, message.round, text=transcript))
 
     def _table_of(self, permit: Permit, study: StudyText) -> Table:
-        texts = texts_among(study.variables)
-        read = (permit.data_sha256, *texts)
-        if self._table is None or self._table[0] != read:
+        schema, mapping = permit.schema_of_data(), permit.column_mapping()
+        check_mapping(mapping, schema, study.variables)
+        key = f"{permit.agreement} {permit.data_sha256} {mapping_digest(mapping)}"
+        if self._table is None or self._table[0] != key:
             self._table = None  # frees the last one before the next is read
-            schema = permit.schema_of_data()
-            check_agreed(schema, study.variables)
-            self._table = (read, load_registered(Path(permit.data_path), permit.data_sha256, schema, texts))
+            table = load_registered(Path(permit.data_path), permit.data_sha256, schema, texts_among(study.variables))
+            self._table = (key, studied(table, study, mapping))
         return self._table[1]
 
     def _tell(self, kind: str, permit: Permit, detail: dict[str, Any]) -> None:

@@ -24,10 +24,12 @@ from jazari.studies.agreement import (
     parse_study,
     recipe_digest,
 )
+from jazari.studies.data.mapping import ColumnMapping, mapping_digest, parse_mapping
 from jazari.studies.data.schema import Schema, first_problem, parse_schema
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.errors import BadPermit, NoPermit, PermitExpired, RecipeChanged
 from jazari.studies.messages import check_run_id
+from jazari.studies.secure.session import Certificate
 from jazari.trust.errors import TrustError
 from jazari.trust.keys import verify_bytes
 
@@ -37,7 +39,10 @@ MAX_PERMIT_BYTES = 4 * 2**20
 class Permit(BaseModel):
     """That this institute lets one run of one agreement use one of its data sets until ``not_after``.
 
-    ``data_sha256`` is that of the file which was registered as the version that the study names.
+    ``data_sha256`` is that of the file which was registered as the version that the study names. For secure
+    aggregation: ``certificate`` holds this institute's keys of the run, and ``publishing_keys`` those by which the
+    signed directory knows each participant.
+    ``mapping`` is the one that the approval names by digest, or None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,12 +57,19 @@ class Permit(BaseModel):
     data_path: str
     data_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     data_schema: dict[str, Any]
+    mapping: dict[str, Any] | None = None
     approval: ApprovalCard
     not_after: Moment
+    certificate: Certificate | None = None
+    publishing_keys: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)
 
     def schema_of_data(self) -> Schema:
         """The schema of the data file; raises ``BadSchema``."""
         return parse_schema(self.data_schema, "The schema in the permit")
+
+    def column_mapping(self) -> ColumnMapping | None:
+        """How the data become the study's variables; None when they are them already. Raises ``BadMapping``."""
+        return None if self.mapping is None else parse_mapping(self.mapping, "The mapping in the permit")
 
     def study_text(self) -> StudyText:
         """The study; raises ``BadStudy``."""
@@ -138,6 +150,8 @@ def _check_approval(permit: Permit, engine_folder: Path) -> None:
     _require(statement.choice is Choice.APPROVE, "its steward did not approve")
     _require(statement.agreement == permit.agreement, "its steward decided on another study")
     _require(statement.institute == permit.namespace, "another institute's steward decided")
+    mapped = mapping_digest(permit.column_mapping())
+    _require(mapped == statement.mapping, "the mapping of its columns is not the one that was approved")
     _require(permit.approval.steward_key in _pinned_keys(engine_folder), "the key is not its steward's")
     try:
         verify_bytes(permit.approval.steward_key, statement.signed_bytes(), permit.approval.signature)

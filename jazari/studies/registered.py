@@ -7,7 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 from jazari.core.files import plain_os_errors
+from jazari.studies.agreement import StudyText
 from jazari.studies.data.loading import load_table
+from jazari.studies.data.mapped import harmonised
+from jazari.studies.data.mapping import ColumnMapping
 from jazari.studies.data.schema import Schema
 from jazari.studies.data.table import Table
 from jazari.studies.errors import IncompatibleData, UnreadableData
@@ -33,3 +36,16 @@ def _changed(path: Path) -> IncompatibleData:
     return IncompatibleData(
         f"{path} is not the file that was registered: register it as a new version and propose a new study."
     )
+
+
+def studied(table: Table, study: StudyText, mapping: ColumnMapping | None) -> Table:
+    """The registered ``table`` as the study's variables; raises ``IncompatibleData`` or ``BadData``.
+
+    ``mapping`` has passed ``check_mapping``.
+    """
+    if table.rows > study.largest_rows:
+        raise IncompatibleData(
+            f"The data here have more rows than the {study.largest_rows} that the study allows for: "
+            "ask its proposer for a new study."
+        )
+    return harmonised(table, mapping, study.variables)

@@ -13,7 +13,7 @@ from jazari.core.canonical import digest
 from jazari.studies.agreement import StudyText
 from jazari.studies.contract import Contract
 from jazari.studies.errors import BrokenContract
-from jazari.studies.messages import Message, Sums, encode
+from jazari.studies.messages import Array, Message, Sums, encode
 from jazari.studies.recipes.registry import plan_of
 
 
@@ -48,9 +48,35 @@ class Fold:
         return state
 
 
-def total_bytes(run: str, round_number: int, total: Sums) -> bytes:
-    """The exact bytes of a round's total, as they are stored and counted into the transcript."""
-    return encode(Message("answer", run, round_number, total))
+def total_bytes(run: str, round_number: int, total: Sums, included: Sums | None = None) -> bytes:
+    """The exact bytes of a round's total, as they are stored and counted into the transcript.
+
+    ``included``: whose sums are in it, as ``included_in`` writes it.
+    """
+    return encode(Message("answer", run, round_number, total, extra=included or {}))
+
+
+def included_in(names: Sequence[str], participants: Sequence[str]) -> Sums:
+    """Whose sums a total holds, as it travels with it; nothing when it is all participants."""
+    return {} if tuple(names) == tuple(participants) else {"included": places_of(names, participants)}
+
+
+def read_included(extra: Sums, participants: Sequence[str]) -> tuple[str, ...]:
+    """The institutes in a total; raises ``BrokenContract`` for what ``included_in`` cannot have written."""
+    return names_at(extra["included"], participants) if "included" in extra else tuple(participants)
+
+
+def places_of(names: Sequence[str], participants: Sequence[str]) -> Array:
+    """Institutes as places among the participants of the run."""
+    return np.array([participants.index(name) for name in names], dtype=np.int64)
+
+
+def names_at(places: Array, participants: Sequence[str]) -> tuple[str, ...]:
+    """The institutes at these places, which must be in order; raises ``BrokenContract``."""
+    flat = places.tolist() if isinstance(places, np.ndarray) and places.ndim == 1 else [-1]
+    if places.dtype != np.int64 or flat != sorted(set(flat)) or not all(0 <= n < len(participants) for n in flat):
+        raise BrokenContract("The list of institutes is not one of this run: nothing more is computed.")
+    return tuple(participants[n] for n in flat)
 
 
 def add_up(parts: Sequence[Sums]) -> Sums:

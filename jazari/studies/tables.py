@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Row = dict[str, Any]
@@ -11,19 +11,8 @@ _SCALARS = ("missing", "present", "share_missing", "mean", "deviation", "varianc
 
 def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The tables of a result; for a recipe that has no tables of its own, its plain values in one row."""
-    if recipe == "statistics":
-        return {
-            "groups": list(_groups(values)),
-            "histograms": list(_histograms(values)),
-            "levels": list(_levels(values)),
-        }
-    if recipe == "glm":
-        return {"coefficients": list(_coefficients(values))}
-    if recipe == "evaluation":
-        return {"groups": list(_judged(values)), "calibration": list(_calibration(values))}
-    if recipe == "fedavg":
-        return {"history": [dict(entry) for entry in values["history"]]}
-    return {"values": [dict(values)]}
+    makers = _TABLES.get(recipe, {"values": lambda whole: iter([dict(whole)])})
+    return {name: list(make(values)) for name, make in makers.items()}
 
 
 def _judged(values: Mapping[str, Any]) -> Iterator[Row]:
@@ -77,3 +66,31 @@ def _coefficients(values: Mapping[str, Any]) -> Iterator[Row]:
     for response, told in values["responses"].items():
         for coefficient in told["coefficients"]:
             yield {"response": response, **coefficient}
+
+
+def _clusters(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each cluster, with its centre; empty where no institute could tell."""
+    for place, told in enumerate(values["clusters"]):
+        centre = told["centre"] or dict.fromkeys(values["means"])
+        yield {"cluster": place, "rows": told["rows"], "within": told["within"], "left_out": told["left_out"], **centre}
+
+
+def _components(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each component, with its loadings."""
+    for place, told in enumerate(values["components"]):
+        yield {"component": place, "variance": told["variance"], "share": told["share"], **told["loadings"]}
+
+
+def _history(values: Mapping[str, Any]) -> Iterator[Row]:
+    return (dict(entry) for entry in values["history"])
+
+
+_TABLES: dict[str, dict[str, Callable[[Mapping[str, Any]], Iterator[Row]]]] = {
+    "statistics": {"groups": _groups, "histograms": _histograms, "levels": _levels},
+    "glm": {"coefficients": _coefficients},
+    "evaluation": {"groups": _judged, "calibration": _calibration},
+    "fedavg": {"history": _history},
+    "kmeans": {"clusters": _clusters},
+    "pca": {"components": _components},
+}
+"""By recipe: the tables of its result, and what makes the rows of each."""

@@ -106,7 +106,7 @@ def proposal(name: str, datasets: Sequence[str], recipe: str = "statistics", **c
         "purpose": "To see that it works.",
         "recipe": recipe,
         "datasets": list(datasets),
-        "minimum_institutes": 2,
+        "secure_aggregation": len(datasets) >= 3,
     } | changes
     lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
     return "\n".join([*lines, "", f"parameters = {_inline(parameters)}", ""])

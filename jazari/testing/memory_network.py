@@ -60,6 +60,7 @@ class MemoryNetwork:
             records=self,
             directory=lambda: self.directory,
             publish=lambda drafts: self.publish(namespace, drafts),
+            signer=lambda: load_signer(self.folder / namespace / "keys" / "publishing.pem", None),
             engine_folder=self.folder / namespace / "engine",
             network=self,
         )

@@ -59,9 +59,16 @@ purpose = "Plan where to sample next."
 recipe = "statistics"
 datasets = ["{INSTITUTE}/dataset/soil@1"]
 minimum_institutes = 1
+secure_aggregation = false
 max_runs = 3
 [parameters]
 variables = ["ph"]
+"""
+_MAPPING = f"""
+study = "{INSTITUTE}/study/soil-gaps@1"
+[variables.ph]
+from = "ph"
+factor = 1
 """
 _CARD = {"type": "institute", "name": "self", "card": {"title": {"fr": "Institut"}}}
 
@@ -189,4 +196,5 @@ def write_files(folder: Path) -> None:
     (folder / "soil.about.toml").write_text(_ABOUT, encoding="utf-8")
     (folder / "yield.about.toml").write_text(_ABOUT_MODEL, encoding="utf-8")
     (folder / "soil-gaps.toml").write_text(_STUDY, encoding="utf-8")
+    (folder / "soil.mapping.toml").write_text(_MAPPING, encoding="utf-8")
     (folder / "institute.json").write_text(json.dumps(_CARD), encoding="utf-8")

@@ -7,10 +7,14 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from jazari.studies.data.schema import Schema, UnitRule, Variable, parse_schema
+from jazari.studies.data.mapped import harmonised
+from jazari.studies.data.mapping import ColumnMapping, Rule, check_mapping, parse_mapping
+from jazari.studies.data.schema import AgreedVariable, Schema, UnitRule, Variable, parse_schema
+from jazari.studies.data.table import Table
 from jazari.studies.datasets import About
 from jazari.studies.portable.publishing import AboutModel
 from jazari.studies.proposals import Proposal, make_proposal
@@ -25,6 +29,9 @@ TABLES: dict[str, type[BaseModel]] = {
     "What a data set is": About,
     "What a model is": AboutModel,
     "Proposal of a study": Proposal,
+    "A variable of a study": AgreedVariable,
+    "Mapping of columns": ColumnMapping,
+    "A mapped variable": Rule,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
@@ -48,7 +55,8 @@ def default_of(model: type[BaseModel], name: str) -> str:
 @pytest.mark.parametrize("title", sorted(TABLES))
 def test_every_field_and_what_it_is_if_left_out(title: str) -> None:
     model = TABLES[title]
-    assert told(title) == {name: default_of(model, name) for name in model.model_fields}
+    fields = {field.alias or name: default_of(model, name) for name, field in model.model_fields.items()}
+    assert told(title) == fields
 
 
 def test_every_recipe_has_a_table() -> None:
@@ -72,3 +80,18 @@ def test_the_examples_are_valid(page: str) -> None:
         proposal = make_proposal(files[name])
         recipe = find_recipe(proposal.recipe)
         assert set(recipe.variables(recipe.parse(proposal.parameters))) <= set(declared), name
+
+
+def test_the_example_of_a_mapping_makes_the_columns_shown_the_variables_shown() -> None:
+    files = examples("how-to/map-your-columns.md")
+    proposal = make_proposal(files["heart.toml"])
+    recipe = find_recipe(proposal.recipe)
+    assert set(recipe.variables(recipe.parse(proposal.parameters))) == {v.name for v in proposal.variables}
+    schema, mapping = parse_schema(files["cardio.schema.toml"]), parse_mapping(files["heart.mapping.toml"])
+    check_mapping(mapping, schema, proposal.variables)
+    codes = {"gender": np.array([0, 1, 2])}
+    numeric = {"age_months": np.array([240.0, 1440.0, 12.0]), "chol": np.array([5.0, 0.0, 6.0])}
+    found = harmonised(Table(schema, 3, np.arange(3), 3, numeric, codes), mapping, proposal.variables)
+    np.testing.assert_allclose(found.numeric["age"], [20, 120, 1])
+    np.testing.assert_allclose(found.numeric["cholesterol"], [193.35, np.nan, 232.02])
+    assert found.levels("sex", ("F", "M")).tolist() == [0, 1, -1]

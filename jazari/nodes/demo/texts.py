@@ -106,7 +106,6 @@ title = "{title}"
 purpose = "{purpose}"
 recipe = "{recipe}"
 datasets = {_toml(datasets)}
-minimum_institutes = 2
 round_deadline_seconds = 120
 '''
 

@@ -209,7 +209,7 @@ def _agree(schemas: Mapping[str, Schema], name: str) -> AgreedVariable:
         if (other.kind, other.unit) != (first.kind, first.unit):
             raise IncompatibleData(
                 f"{name!r} is {_says(other)} at {institute} and {_says(first)} at {first_institute}: "
-                "agree on one and register the data again."
+                "agree on one and register the data again, or declare it under [[variables]] in the proposal."
             )
     if first.kind == "identifier":
         raise IncompatibleData(f"{name!r} is an identifier: only numbers, categories and texts can be studied.")
@@ -234,7 +234,8 @@ def _find(schema: Schema, institute: str, name: str) -> Variable:
         return schema.variable(name)
     except ColumnMissing as error:
         raise ColumnMissing(
-            f"The column {name!r} is missing at {institute}: leave out the variable or the institute."
+            f"The column {name!r} is missing at {institute}: leave out the variable or the institute, "
+            "or declare it under [[variables]] in the proposal."
         ) from error
 
 
@@ -251,14 +252,16 @@ def check_agreed(schema: Schema, agreed: Iterable[AgreedVariable]) -> None:
     """Raise unless this institute's ``schema`` fits what the study says that its variables mean."""
     for variable in agreed:
         mine = schema.variable(variable.name)
-        problem = _misfit(mine, variable)
+        problem = misfit(mine, variable)
         if problem:
             raise IncompatibleData(
-                f"The study and the data here differ on {variable.name!r}: {problem}; ask for a new study."
+                f"The study and the data here differ on {variable.name!r}: {problem}; write a mapping "
+                "and store it with `jazari study map`, or ask for a new study."
             )
 
 
-def _misfit(mine: Variable, agreed: AgreedVariable) -> str:
+def misfit(mine: Variable, agreed: AgreedVariable) -> str:
+    """Why ``mine`` is not what the study means by ``agreed``, in a few words; empty when it is."""
     if (mine.kind, mine.unit) != (agreed.kind, agreed.unit):
         return f"{_says(mine)} here"
     if not set(mine.levels) <= set(agreed.levels):

@@ -81,20 +81,30 @@ class RoundController(Controller):
     def _ask(self, coordinator: Coordinator, pending: tuple[str, ...], abort: Any, fl_ctx: Any, until: float) -> None:
         self._answered = set()
         self._show(round=coordinator.status().round, asked=pending, fetched=(), since=time.time())
-        data = Shareable()
-        data[jobs.REQUEST] = coordinator.request()
-        task = Task(jobs.TASK, data, before_task_sent_cb=self._fetched, result_received_cb=self._received)
-        self.broadcast(task, fl_ctx, targets=list(pending), min_responses=len(pending))
+        tasks = [self._send(coordinator.request(name), name, fl_ctx) for name in pending]
         self._wait(set(pending), coordinator, fl_ctx, abort, until)
-        self.cancel_task(task)
+        for task in tasks:
+            self.cancel_task(task)
+
+    def _send(self, request: bytes, name: str, fl_ctx: Any) -> Task:
+        """A task for one site: what it is told may be for it alone."""
+        data = Shareable()
+        data[jobs.REQUEST] = request
+        task = Task(jobs.TASK, data, before_task_sent_cb=self._fetched, result_received_cb=self._received)
+        self.broadcast(task, fl_ctx, targets=[name], min_responses=1)
+        return task
 
     def _wait(self, asked: set[str], coordinator: Coordinator, fl_ctx: Any, abort: Any, until: float) -> None:
         began, settings = time.monotonic(), fl_ctx.get_prop(FLContextKey.RUNNER).config
+        step = coordinator.step()
         with self._changed:
             while not (asked <= self._answered or abort.triggered or self._broken):
                 settings.task_request_interval = _poll_seconds(time.monotonic() - began)
                 self._changed.wait(_CHECK_SECONDS)
-                if (until and time.monotonic() > until) or (not until and coordinator.status().ended):
+                if until and time.monotonic() > until:
+                    break
+                # The deadline may have closed the step without who is late, or ended the run.
+                if not until and (coordinator.status().ended or coordinator.step() != step):
                     break
         settings.task_request_interval = jobs.POLL_SECONDS
 

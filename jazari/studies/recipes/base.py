@@ -27,6 +27,7 @@ class Plan:
     """The public facts of a run: parameters, what the variables mean, the floor, how many institutes take part.
 
     ``largest_rows`` is the number of rows that no institute's table exceeds, so that sums over rows have a bound.
+    ``masked``: totals are sums of rounded numbers (secure aggregation).
     ``inputs`` is a folder of files named by their SHA-256, which ``local`` alone may read: only an institute has it.
     """
 
@@ -35,7 +36,15 @@ class Plan:
     floor: int = 1
     institutes: int = 1
     largest_rows: int = MAX_ROWS
+    masked: bool = False
     inputs: Path | None = None
+
+    def rounding(self, per_row: float) -> float:
+        """The most that rounding can change a total of values of up to ``per_row`` in each row; 0 if not masked.
+
+        Half a resolution of ``secure.fixed_point`` (at most twice the largest total over 2**62) an institute.
+        """
+        return self.institutes**2 * self.largest_rows * per_row * 2.0**-61 if self.masked else 0.0
 
     def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
         """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind.

@@ -18,6 +18,7 @@ from jazari.studies.data.table import Floats, Table
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.base import Plan, parse_parameters
 from jazari.studies.recipes.cells import count_subjects
+from jazari.studies.recipes.glm_bounds import Largest, centre_of, largest_shift
 from jazari.studies.recipes.glm_design import SUBJECTS_PER_COLUMN, Design, GlmParameters, LocalDesign, Rows
 from jazari.studies.recipes.glm_result import build_result
 from jazari.studies.recipes.glm_solve import GlmState, after_moments, after_newton, start
@@ -32,7 +33,7 @@ class Glm:
     name: ClassVar[str] = "glm"
     title: ClassVar[str] = "Linear and logistic models"
     sources: ClassVar[tuple[str, ...]] = (
-        "glm.py", "glm_design.py", "glm_solve.py", "glm_result.py", "distributions.py",
+        "glm.py", "glm_bounds.py", "glm_design.py", "glm_solve.py", "glm_result.py", "distributions.py",
     )  # fmt: skip
     same_institutes: ClassVar[bool] = True
     Parameters: ClassVar[type[BaseModel]] = GlmParameters
@@ -61,7 +62,7 @@ class Glm:
         design = Design(plan)
         if state.phase == "moments":
             return _moments_contract(design, state)
-        return _newton_contract(design, _largest_column(design, state))
+        return _newton_contract(design, Largest.of(design, state))
 
     def initial_state(self, plan: Plan) -> GlmState:
         """Before the moments."""
@@ -116,7 +117,7 @@ def _common() -> tuple[list[Output], dict[str, Any]]:
 
 def _moments_contract(design: Design, state: GlmState | None) -> Contract:
     outputs, rest = _common()
-    width = _largest_shift(design, state)
+    width = largest_shift(design, state)
     shape = (len(design.numeric),)
     outputs += [
         Output(name="sum", shape=shape, lower=None if width is None else -width, upper=width, per="rows",
@@ -129,49 +130,21 @@ def _moments_contract(design: Design, state: GlmState | None) -> Contract:
     return Contract(phase="moments", outputs=tuple(outputs), **rest)
 
 
-def _largest_shift(design: Design, state: GlmState | None) -> float | None:
-    """The largest distance of a value from the centre of its variable, if all ranges are agreed."""
-    if state is None:
-        return None
-    return _largest(design.numeric, state.centre, np.ones(len(design.numeric)))
-
-
-def _largest(variables: tuple[AgreedVariable, ...], centre: Floats, scale: Floats) -> float | None:
-    widths = []
-    for variable, middle, size in zip(variables, centre, scale, strict=True):
-        if variable.lower is None or variable.upper is None:
-            return None
-        widths.append(max(variable.upper - middle, middle - variable.lower) / size)
-    return float(max(widths, default=0.0))
-
-
-def _newton_contract(design: Design, column: float | None) -> Contract:
+def _newton_contract(design: Design, largest: Largest | None) -> Contract:
     outputs, rest = _common()
     size, responses = len(design.terms), len(design.responses)
-    family = design.plan.parameters.family
-    weight = LARGEST_WEIGHT[family]
-    square = None if column is None else weight * column**2
-    slope = column if family == "binomial" else None
+    weight = LARGEST_WEIGHT[design.plan.parameters.family]
+    square = None if largest is None else weight * largest.column**2
+    slope = None if largest is None else largest.column * largest.residual
     outputs += [
         Output(name="information", shape=(size, size), lower=None if square is None else -square, upper=square,
                per="rows"),
         Output(name="gradient", shape=(size, responses), lower=None if slope is None else -slope, upper=slope,
                per="rows"),
-        Output(name="loss", shape=(responses,), lower=0.0),
+        Output(name="loss", shape=(responses,), lower=0.0, upper=None if largest is None else largest.loss,
+               per="rows"),
     ]  # fmt: skip
     return Contract(phase="newton", outputs=tuple(outputs), **rest)
-
-
-def _largest_column(design: Design, state: GlmState) -> float | None:
-    """The largest absolute value in the standardised design."""
-    known = sum(v.kind == "numeric" for v in design.predictors)
-    largest = _largest(design.numeric[:known], _centre(design, state)[:known], state.scale[:known])
-    return None if largest is None else max(1.0, largest)
-
-
-def _centre(design: Design, state: GlmState) -> Floats:
-    """Without an intercept nothing may be shifted."""
-    return state.centre if design.plan.parameters.intercept else np.zeros_like(state.centre)
 
 
 def _evidence(local: LocalDesign, rows: Rows) -> Sums:
@@ -218,7 +191,7 @@ def _standardised(local: LocalDesign, rows: Rows, state: GlmState) -> tuple[Floa
     """(used rows, columns) and (used rows, responses), numeric variables centred and scaled."""
     design, used = local.design, rows.used
     names = [variable.name for variable in design.numeric]
-    centre = dict(zip(names, _centre(design, state), strict=True))
+    centre = dict(zip(names, centre_of(design, state), strict=True))
     scale = dict(zip(names, state.scale, strict=True))
     matrix = np.ones((int(used.sum()), len(design.terms)))
     for place, (name, level) in enumerate(design.terms):

@@ -14,10 +14,19 @@ import numpy as np
 
 from jazari.studies.data.table import Floats, Mask
 from jazari.studies.messages import Sums
+from jazari.studies.recipes.glm_bounds import Largest, largest_shift
 from jazari.studies.recipes.glm_design import Design
 
 CONVERGED = 1e-11
 """Largest last step, relative to the coefficients: the information was taken before it and must be as exact."""
+
+BLURRED = 1e-7
+"""Largest effect of rounding on a coefficient, relative to the coefficients: results are promised to 1e-6."""
+
+_BLURRED_SENTENCE = (
+    "The declared ranges are so much wider than the values that masked sums are too coarse for this model: "
+    "declare narrower ranges of the variables."
+)
 
 SINGULAR = 1e-10
 """Smallest eigenvalue of the equations scaled to unit diagonal."""
@@ -77,7 +86,9 @@ def after_moments(design: Design, state: GlmState, total: Sums) -> GlmState:
     scaled = replace(state, rows=rows, subjects=int(total["subjects"]), phase="newton",
                      centre=state.centre + shift, scale=np.sqrt(variance),
                      positive_share=float(total["positive"]) / rows if "positive" in total else 0.0)  # fmt: skip
-    constant = [v.name for v, s in zip(design.numeric, scaled.scale, strict=True) if s == 0]
+    width = largest_shift(design, state)
+    nothing = design.plan.rounding(width**2) / rows if width is not None else 0.0
+    constant = [v.name for v, s in zip(design.numeric, scaled.scale, strict=True) if s**2 <= nothing]
     if constant:
         return replace(scaled, failure=f"{constant[0]!r} has the same value in all rows of all institutes: "
                                        "leave it out.")  # fmt: skip
@@ -112,7 +123,9 @@ def after_newton(design: Design, state: GlmState, total: Sums) -> GlmState:
     penalty = _penalty(design)[state.active]
     beta = state.beta[state.active]
     objective = float(total["loss"].sum() + (penalty[:, None] * beta**2).sum() / 2)
-    if state.previous is not None and objective > state.objective * (1 + 1e-12) + 1e-12:
+    largest = Largest.of(design, state)
+    noise = 2 * design.plan.rounding(largest.loss) if largest else 0.0
+    if state.previous is not None and objective > state.objective * (1 + 1e-12) + 1e-12 + noise:
         return _halve(design, state)
     information = total["information"][np.ix_(state.active, state.active)]
     matrix = information + np.diag(penalty)
@@ -124,7 +137,7 @@ def after_newton(design: Design, state: GlmState, total: Sums) -> GlmState:
     taken = replace(state, beta=_placed(state, beta + step), previous=state.beta, objective=objective,
                     iterations=state.iterations + 1, information=information,
                     loss=_loss_after(total["loss"], total["gradient"][state.active], information, step))  # fmt: skip
-    return _judge(design, taken, step)
+    return _judge(design, taken, step, _blur(design, largest, matrix))
 
 
 def _penalty(design: Design) -> Floats:
@@ -156,11 +169,21 @@ def _halve(design: Design, state: GlmState) -> GlmState:
     return replace(state, beta=middle, iterations=state.iterations + 1)
 
 
-def _judge(design: Design, state: GlmState, step: Floats) -> GlmState:
+def _blur(design: Design, largest: Largest | None, matrix: Floats) -> float:
+    """How far rounding alone may move a coefficient in a step; 0 where nothing is rounded."""
+    if largest is None or not design.plan.masked:
+        return 0.0
+    slope = design.plan.rounding(largest.column * largest.residual)
+    return slope * float(np.abs(np.linalg.inv(matrix)).sum(axis=1).max())
+
+
+def _judge(design: Design, state: GlmState, step: Floats, blur: float) -> GlmState:
     longest, largest = float(np.abs(step).max()), float(np.abs(state.beta).max())
     if design.plan.parameters.family == "binomial" and _runs_away(design, state, longest, largest):
         return replace(state, failure=_runaway(design, state))
-    if longest <= CONVERGED * (1 + largest):
+    if blur > BLURRED * (1 + largest):
+        return replace(state, failure=_BLURRED_SENTENCE)
+    if longest <= max(CONVERGED * (1 + largest), blur):
         return replace(state, done=True)
     if state.iterations >= design.plan.parameters.max_iterations:
         return replace(state, failure=_runaway(design, state))

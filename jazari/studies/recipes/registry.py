@@ -11,6 +11,8 @@ from jazari.studies.recipes.boosting import Boosting
 from jazari.studies.recipes.evaluation import Evaluation
 from jazari.studies.recipes.fedavg import Fedavg
 from jazari.studies.recipes.glm import Glm
+from jazari.studies.recipes.kmeans import Kmeans
+from jazari.studies.recipes.pca import Pca
 from jazari.studies.recipes.statistics import Statistics
 
 _INSTALLED: tuple[Recipe, ...] = (
@@ -19,6 +21,8 @@ _INSTALLED: tuple[Recipe, ...] = (
     Evaluation(),
     Boosting(),
     Fedavg(),
+    Kmeans(),
+    Pca(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
@@ -44,7 +48,8 @@ def plan_of(study: StudyText, institutes: int, inputs: Path | None = None) -> tu
     """
     recipe = find_recipe(study.recipe)
     parameters = recipe.parse(study.parameters)
-    plan = Plan(parameters, study.named_variables(), study.floor, institutes, study.largest_rows, inputs)
+    variables, masked = study.named_variables(), study.secure_aggregation
+    plan = Plan(parameters, variables, study.floor, institutes, study.largest_rows, masked, inputs)
     recipe.check(plan)
     return recipe, plan
 

@@ -22,7 +22,9 @@ from jazari.studies.engine import RunOrder
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, write_permit, write_stewards
 from jazari.studies.recipes.registry import find_recipe
-from jazari.trust.keys import PublicKeyFile, generate_key, load_signer, sign_bytes
+from jazari.studies.secure.rules import FEWEST
+from jazari.studies.secure.session import open_session
+from jazari.trust.keys import PublicKeyFile, Signer, generate_key, load_signer, sign_bytes
 
 CROPS = ("barley", "maize", "wheat")
 SCHEMA: dict[str, Any] = {
@@ -75,7 +77,7 @@ def random_table(seed: int, rows: int = 200, rows_per_site: int = 1, missing: fl
 
 
 def make_study(recipe: str, parameters: dict[str, Any], institutes: Sequence[str], **changes: Any) -> StudyText:
-    """A study over the test schema."""
+    """A study over the test schema; with secure aggregation where there are institutes enough."""
     found = find_recipe(recipe)
     parsed = found.parse(parameters)
     variables = agree_variables(dict.fromkeys(institutes, schema()), found.variables(parsed))
@@ -88,10 +90,12 @@ def make_study(recipe: str, parameters: dict[str, Any], institutes: Sequence[str
         "parameters": json.loads(json.dumps(parameters)),
         "variables": variables,
         "datasets": {name: f"{name}/dataset/soil@1" for name in institutes},
-        "minimum_institutes": 1,
+        "secure_aggregation": len(institutes) >= FEWEST,
+        "largest_rows": 2**13,
         "expires": clock.timestamp(clock.now() + timedelta(days=30)),
         **changes,
     }
+    values.setdefault("minimum_institutes", FEWEST if values["secure_aggregation"] else 1)
     values["contract"] = [c.model_dump(mode="json") for c in found.contracts(parsed, {v.name: v for v in variables})]
     return StudyText(**values)
 
@@ -131,11 +135,19 @@ class Site:
     namespace: str
     table: Table
     key: PublicKeyFile = field(init=False)
+    publishing_keys: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Those of all institutes, as the directory names them: shared by all sites of a test."""
 
     def __post_init__(self) -> None:
         self.key = generate_key(self.home / "steward.pem", None)
+        self.publishing_keys[self.namespace] = [generate_key(self.home / "publishing.pem", None).key]
         write_stewards(self.engine, [self.key.key])
         self.data = write_csv(self.home / "soil.csv", self.table)
+
+    @property
+    def publisher(self) -> Signer:
+        """The signer of its publishing key."""
+        return load_signer(self.home / "publishing.pem")
 
     @property
     def engine(self) -> Path:
@@ -172,6 +184,8 @@ class Site:
             "data_sha256": hashlib.sha256(self.data.read_bytes()).hexdigest(),
             "data_schema": schema().model_dump(mode="json"),
             "approval": self.approval(agreement),
+            "certificate": open_session(self.engine, run, self.namespace).certificate(self.publisher),
+            "publishing_keys": self.publishing_keys,
             "not_after": clock.timestamp(clock.now() + timedelta(days=1)),
             **changes,
         }
@@ -182,14 +196,18 @@ class Site:
 
 def make_sites(folder: Path, names: Sequence[str] = ("fes", "rabat"), rows: int = 200) -> dict[str, Site]:
     """Institutes with data of their own."""
-    return {name: Site(folder / name, name, random_table(place, rows)) for place, name in enumerate(names)}
+    keys: dict[str, list[dict[str, Any]]] = {}
+    return {
+        name: Site(folder / name, name, random_table(place, rows), publishing_keys=keys)
+        for place, name in enumerate(names)
+    }
 
 
 def drive(coordinator: Coordinator, participants: Mapping[str, Participant]) -> None:
     """Rounds until the run has ended and all confirmed."""
     while pending := coordinator.pending():
-        request = coordinator.request()
         for name in pending:
+            request = coordinator.request(name)
             coordinator.receive(name, participants[name].respond(coordinator.order.run, request))
 
 

@@ -48,6 +48,7 @@ PROPOSAL = {
     "purpose": "Plan where to sample next.",
     "recipe": "statistics",
     "parameters": {"variables": ["ph"], "by": ["crop"]},
+    "secure_aggregation": False,  # two of three may run it: what is tested with it is who may do what
 }
 
 

@@ -46,6 +46,7 @@ def test_a_change_of_anything_is_another_agreement(study: StudyText, field: str)
         "title": "x", "purpose": "x", "proposer": "x", "recipe": "glm", "recipe_digest": "sha256:" + "0" * 64,
         "parameters": {}, "variables": study.variables[:1], "datasets": {"fes": "fes/dataset/soil@2"},
         "contract": (), "floor": 9, "minimum_institutes": 2, "max_rounds": 7, "max_runs": 2, "largest_rows": 7,
+        "secure_aggregation": True,
         "round_deadline_seconds": 1, "expires": "2100-01-01T00:00:00Z",
     }  # fmt: skip
     assert agreement_digest(study.model_copy(update={field: others[field]})) != agreement_digest(study)

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from jazari.studies.agreement import StudyText, recipe_digest
 from jazari.studies.data.loading import load_table
+from jazari.studies.data.mapped import account, harmonised
+from jazari.studies.data.mapping import check_mapping, parse_mapping
 from jazari.studies.data.schema import MAX_TEXT, Schema, agree_variables, check_agreed, parse_schema
 from jazari.studies.data.table import Table
 from jazari.studies.disclosures import disclosures_of
-from jazari.studies.errors import BadData, BadParameters, ColumnMissing, IncompatibleData
+from jazari.studies.errors import BadData, BadMapping, BadParameters, ColumnMissing, IncompatibleData
 from jazari.studies.messages import Message, encode
 from jazari.studies.pooled import max_relative_difference, pooled
 from jazari.studies.pooled_fedavg import _words as textbook_words
@@ -78,6 +80,7 @@ def text_study(recipe: str = "fedavg", parameters: dict[str, Any] | None = None,
         "recipe_digest": recipe_digest(recipe), "parameters": json.loads(json.dumps(asked)),
         "variables": agree_variables(dict.fromkeys(NAMES, text_schema()), names),
         "datasets": {name: f"{name}/dataset/letters@1" for name in NAMES}, "expires": "2100-01-01T00:00:00Z",
+        "secure_aggregation": False, "minimum_institutes": 1,
     }  # fmt: skip
     return StudyText(**(values | changes))
 
@@ -256,6 +259,22 @@ def test_texts_of_parquet_files(tmp_path: Path) -> None:
     pq.write_table(pa.table(columns), tmp_path / "letters.parquet")
     table = load_table(tmp_path / "letters.parquet", text_schema(), ("letter", "answer"))
     assert table.texts == {"letter": ("eau", ""), "answer": ("1", "2")}
+
+
+def test_a_mapping_leaves_texts_as_they_are(tmp_path: Path) -> None:
+    table = read(tmp_path, CSV, ("letter",))
+    agreed = agree_variables({"fes": text_schema()}, ["letter", "topic"])
+    rule = {"from": "topic", "levels": {"water": "roads", "roads": "roads", "school": "school"}}
+    mapping = parse_mapping({"study": "fes/study/letters@1", "variables": {"topic": rule}})
+    check_mapping(mapping, table.schema, agreed)
+    mapped = harmonised(table, mapping, agreed)
+    assert mapped.words("letter") == table.words("letter")
+    assert mapped.levels("topic", TOPICS).tolist() == [1, 1]
+    (told, _) = account(table, mapping, agreed)
+    assert (told["variable"], told["usable"], told["missing"]) == ("letter", 2, 0)
+    other = parse_mapping({"study": "fes/study/letters@1", "variables": {"letter": {"from": "answer"}}})
+    with pytest.raises(BadMapping, match="a text is used as it is"):
+        check_mapping(other, table.schema, agreed)
 
 
 def test_texts_are_agreed_by_kind() -> None:

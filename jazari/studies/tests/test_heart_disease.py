@@ -35,6 +35,10 @@ COLUMNS = (
     "num",
 )
 LEVELS = {"cp": ["1", "2", "3", "4"], "restecg": ["0", "1", "2"], "num": ["0", "1", "2", "3", "4"]}
+RANGES = {
+    "age": (0, 120), "sex": (0, 1), "trestbps": (0, 300), "chol": (0, 700), "fbs": (0, 1), "thalach": (0, 250),
+    "exang": (0, 1), "oldpeak": (-5, 10),
+}  # fmt: skip
 PREDICTORS = ["age", "sex", "cp", "trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak"]
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"{FOLDER} is absent")
@@ -44,7 +48,7 @@ def heart_schema() -> Schema:
     variables = [
         {"name": n, "kind": "category", "levels": LEVELS[n], "missing": [f"{x}.0" for x in ()]}
         if n in LEVELS
-        else {"name": n, "kind": "numeric"}
+        else {"name": n, "kind": "numeric", **dict(zip(("lower", "upper"), RANGES.get(n, ()), strict=False))}
         for n in COLUMNS
     ]
     return parse_schema({"variables": variables, "missing": ["?"], "header": False})
@@ -73,7 +77,7 @@ def study(**changes: object) -> StudyText:
         "recipe_digest": recipe_digest("glm"),
         "parameters": {"family": "binomial", "responses": ["sick"], "predictors": PREDICTORS},
         "variables": agree_variables(schemas, names), "datasets": {n: f"{n}/dataset/heart@1" for n in HOSPITALS},
-        "floor": 1, "expires": "2100-01-01T00:00:00Z",
+        "floor": 1, "largest_rows": 512, "expires": "2100-01-01T00:00:00Z",
     } | changes  # fmt: skip
     return StudyText(**values)  # type: ignore[arg-type]
 

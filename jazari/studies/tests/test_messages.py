@@ -18,7 +18,7 @@ from jazari.studies.messages import MAGIC, Message, check_run_id, decode, encode
 
 _names = st.from_regex(r"[a-z][a-z0-9._]{0,12}", fullmatch=True)
 _arrays = hnp.arrays(
-    st.sampled_from([np.dtype("int64"), np.dtype("float64")]),
+    st.sampled_from([np.dtype(name) for name in ("int64", "float64", "uint64", "uint8")]),
     hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
 )
 _messages = st.builds(
@@ -28,6 +28,8 @@ _messages = st.builds(
     round=st.integers(1, 10_000),
     arrays=st.dictionaries(_names, _arrays, max_size=4),
     text=st.text(max_size=50),
+    step=st.sampled_from(["keys", "shares", "sums", "agree", "unmask"]),
+    extra=st.dictionaries(_names, _arrays, max_size=2),
 )
 
 
@@ -35,11 +37,13 @@ _messages = st.builds(
 def test_what_is_written_is_read_again_and_has_one_form(message: Message) -> None:
     data = encode(message)
     read = decode(data)
-    assert (read.kind, read.run, read.round, read.text) == (message.kind, message.run, message.round, message.text)
+    for field in ("kind", "run", "round", "text", "step"):
+        assert getattr(read, field) == getattr(message, field)
     assert {n: (a.dtype, a.shape) for n, a in read.arrays.items()} == {
         n: (a.dtype, a.shape) for n, a in message.arrays.items()
     }
     assert same_arrays(read.arrays, message.arrays)
+    assert same_arrays(read.extra, message.extra)
     assert encode(read) == data
 
 
@@ -69,7 +73,11 @@ _json = st.recursive(
 
 
 @settings(max_examples=300)
-@given(st.dictionaries(st.sampled_from(["arrays", "kind", "round", "run", "text", "state"]), _json, max_size=6))
+@given(
+    st.dictionaries(
+        st.sampled_from(["arrays", "extra", "kind", "round", "run", "step", "text", "state"]), _json, max_size=8
+    )
+)
 def test_any_header_is_a_message_or_refused(header: dict[str, object]) -> None:
     raw = json.dumps(header).encode()
     with pytest.raises(BadMessage):
@@ -77,7 +85,7 @@ def test_any_header_is_a_message_or_refused(header: dict[str, object]) -> None:
 
 
 def _with_header(**changes: object) -> bytes:
-    header = {"arrays": [], "kind": "answer", "round": 1, "run": "r", "text": ""} | changes
+    header = {"arrays": [], "extra": [], "kind": "answer", "round": 1, "run": "r", "step": "sums", "text": ""} | changes
     raw = canonical_json(header)
     return MAGIC + len(raw).to_bytes(4, "big") + raw
 
@@ -91,6 +99,10 @@ def test_the_smallest_message_by_hand() -> None:
     [
         {"state": {"beta": [1]}},
         {"kind": "state"},
+        {"step": "state"},
+        {"step": 1},
+        {"extra": None},
+        {"extra": [{"name": "a", "dtype": "uint8", "shape": [1]}]},
         {"round": 0},
         {"round": True},
         {"round": 10_001},
@@ -115,7 +127,9 @@ def test_a_header_beyond_the_form_is_refused(changes: dict[str, object]) -> None
 
 
 def test_spaces_in_the_header_are_refused() -> None:
-    raw = json.dumps({"arrays": [], "kind": "answer", "round": 1, "run": "r", "text": ""}).encode()
+    raw = json.dumps(
+        {"arrays": [], "extra": [], "kind": "answer", "round": 1, "run": "r", "step": "sums", "text": ""}
+    ).encode()
     with pytest.raises(BadMessage, match="canonical"):
         decode(MAGIC + len(raw).to_bytes(4, "big") + raw)
 

@@ -16,7 +16,9 @@ from jazari.studies.engine import RunOrder
 from jazari.studies.flare.tests.network import EngineNetwork
 from jazari.studies.permits import Permit, write_permit, write_stewards
 from jazari.studies.proposals import make_proposal, write_study
-from jazari.trust.keys import generate_key, load_signer, read_public_key, sign_bytes
+from jazari.studies.secure.rules import FEWEST
+from jazari.studies.secure.session import open_session
+from jazari.trust.keys import Signer, generate_key, load_signer, public_key, read_public_key, sign_bytes
 
 SENTINEL_TEXT = "Zineb-of-Tafraout"
 SENTINEL_NUMBER = 137.03599917
@@ -69,7 +71,8 @@ def study_text(institutes: tuple[str, ...], deadline: int = 60, **changes: objec
         "recipe": "glm",
         "parameters": MODEL,
         "datasets": [f"{name}/dataset/people@1" for name in institutes],
-        "minimum_institutes": 1,
+        "secure_aggregation": len(institutes) >= FEWEST,
+        "minimum_institutes": FEWEST if len(institutes) >= FEWEST else 1,
         "round_deadline_seconds": deadline,
         "max_runs": 100,
     }
@@ -98,6 +101,14 @@ def prepare(
         max_rounds=text.max_rounds,
         round_deadline_seconds=deadline,
     )
+
+
+def publisher(network: EngineNetwork, name: str) -> Signer:
+    """The signer of an institute's publishing key."""
+    key = network.home(name) / "publishing.pem"
+    if not key.exists():
+        generate_key(key, None)
+    return load_signer(key)
 
 
 def permit(network: EngineNetwork, name: str, run: str, text: StudyText, participants: tuple[str, ...]) -> None:
@@ -135,5 +146,7 @@ def permit(network: EngineNetwork, name: str, run: str, text: StudyText, partici
             data_schema=schema().model_dump(mode="json"),
             approval=approval,
             not_after=clock.timestamp(clock.now() + timedelta(days=1)),
+            certificate=open_session(engine, run, name).certificate(publisher(network, name)),
+            publishing_keys={n: [public_key(publisher(network, n))] for n in participants},
         ),
     )
