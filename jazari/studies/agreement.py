@@ -170,7 +170,8 @@ def recipe_digest(recipe: str) -> str:
     from jazari.studies.recipes.registry import find_recipe
 
     package = resources.files("jazari.studies")
-    files = sorted({*_GUARDED, *(f"recipes/{name}" for name in find_recipe(recipe).sources)})
+    own = (name if "/" in name else f"recipes/{name}" for name in find_recipe(recipe).sources)
+    files = sorted({*_GUARDED, *own})
     return digest({"files": {name: _file_digest(package, name) for name in files}, "numpy": version("numpy")})
 
 

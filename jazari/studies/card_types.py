@@ -8,13 +8,14 @@ from jazari.studies.agreement import StudyText, agreement_digest, parse_study
 from jazari.studies.cards import AttestationCard, ResultCard, RunCard, run_id
 from jazari.studies.decisions import ApprovalCard, approval_name
 from jazari.studies.errors import BadStudyRecord
+from jazari.studies.portable.card import ModelCard, check_model
 from jazari.trust.errors import TrustError
 from jazari.trust.keys import key_id, verify_bytes
 from jazari.trust.records import Record
 
 
 def register() -> None:
-    """Make the five card types of studies known to the catalogue."""
+    """Make the six card types of studies known to the catalogue."""
     for card_type in (
         CardType("study", StudyText, check_study, "A proposed computation: the exact text that institutes approve."),
         CardType(
@@ -23,6 +24,7 @@ def register() -> None:
         CardType("run", RunCard, check_run, "That the proposer has an agreement executed now by these institutes."),
         CardType("attestation", AttestationCard, check_attestation, "What a participant saw of a run."),
         CardType("result", ResultCard, check_result, "What a run produced, and where it comes from."),
+        CardType("model", ModelCard, check_model, "A model that anybody may fetch and apply, and how it was judged."),
     ):
         register_card_type(card_type)
 

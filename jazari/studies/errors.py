@@ -7,10 +7,11 @@
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
+    ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
     ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
-                      TimedOut
+                      BackendMissing, TimedOut
 
 A message that leaves an institute carries the code alone, never the sentence.
 """
@@ -221,11 +222,53 @@ class BadStudyRecord(StudyError):
     exit_code = ExitCode.REFUSED
 
 
+class BackendMissing(StudyError):
+    """The study trains with a library that is not installed here, or in another version."""
+
+    code = "studies.backend-missing"
+    exit_code = ExitCode.UNAVAILABLE
+
+
 class TimedOut(StudyError):
     """Somebody waited for a run, which goes on."""
 
     code = "studies.timed-out"
     exit_code = ExitCode.UNAVAILABLE
+
+
+class BadModel(StudyError):
+    """A file that is no model of ours: cut, altered, of another format or schema, or not what was agreed."""
+
+    code = "studies.bad-model"
+    exit_code = ExitCode.UNTRUSTED
+
+
+class BadModelInput(StudyError):
+    """Rows that a model cannot read: a column is missing, of another type, or holds an unknown level."""
+
+    code = "studies.bad-model-input"
+    exit_code = ExitCode.USAGE
+
+
+class ModelNotFound(StudyError):
+    """No verified model record of this reference, or its file is not here."""
+
+    code = "studies.model-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class NoModel(StudyError):
+    """A result that holds no model, or whose model cannot be written as a file."""
+
+    code = "studies.no-model"
+    exit_code = ExitCode.USAGE
+
+
+class UnverifiedModel(StudyError):
+    """A model file without a signed record was to be used without saying so."""
+
+    code = "studies.unverified-model"
+    exit_code = ExitCode.REFUSED
 
 
 class Unbounded(StudyError):

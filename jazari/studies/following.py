@@ -23,6 +23,7 @@ from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.each import each
 from jazari.studies.errors import NotRunnable, RunNotFound
+from jazari.studies.inputs import fetch_inputs
 from jazari.studies.mappings import approved_mapping
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
@@ -90,7 +91,9 @@ class Follower:
         try:
             if problem:
                 raise NotRunnable(f"The run is not allowed here: {problem}; its proposer must record a new one.")
-            write_permit(self.here.engine_folder, self._permit_for(record, card, study))
+            permit = self._permit_for(record, card, study)
+            fetch_inputs(self.here, study.text)  # before the permit: a run may begin as soon as there is one
+            write_permit(self.here.engine_folder, permit)
         except JazariError as error:
             _audit(self.here, "studies.permit-denied", record.ref, str(error))
             return False, str(error)

@@ -21,12 +21,13 @@ from jazari.studies.data.mapping import (
     mapping_digest,
     require_all_mapped,
 )
-from jazari.studies.data.schema import Schema
+from jazari.studies.data.schema import Schema, texts_among
 from jazari.studies.data.table import Table
 from jazari.studies.datasets import declaration_of, local_data_set, schema_of_card
 from jazari.studies.disclosures import disclosures_of
 from jazari.studies.errors import NotAsked, RecipeChanged
 from jazari.studies.guard import release
+from jazari.studies.inputs import fetch_inputs
 from jazari.studies.mappings import stored_mapping
 from jazari.studies.messages import Sums
 from jazari.studies.operations import Here
@@ -53,7 +54,8 @@ def check(here: Here, reference: str) -> dict[str, Any]:
         table = _own_table(here, study.text, mapping)
         facts["rows"], facts["subjects"] = table.rows, table.subjects
         facts["variables"] = account(table, mapping, study.text.variables)
-        contract, sums = _first_message(study.text, studied(table, study.text, mapping))
+        inputs = fetch_inputs(here, study.text)
+        contract, sums = _first_message(study.text, studied(table, study.text, mapping), inputs)
         facts["outputs"] = [_describe(output.name, sums) for output in contract.outputs]
     except JazariError as error:
         facts["refused"], facts["code"] = str(error), error.code
@@ -109,11 +111,11 @@ def _own_table(here: Here, text: StudyText, mapping: ColumnMapping | None) -> Ta
     if mapping is None:
         require_all_mapped(mapping, schema, text.variables)
     check_mapping(mapping, schema, text.variables)
-    return load_table(Path(data.path), schema)
+    return load_table(Path(data.path), schema, texts_among(text.variables))
 
 
-def _first_message(text: StudyText, table: Table) -> tuple[Contract, Sums]:
-    recipe, plan = plan_of(text, len(text.institutes))
+def _first_message(text: StudyText, table: Table, inputs: Path) -> tuple[Contract, Sums]:
+    recipe, plan = plan_of(text, len(text.institutes), inputs)
     state = recipe.initial_state(plan)
     contract = recipe.contract(state, plan)
     return contract, release(contract, recipe.local(table, state, plan), text.floor)

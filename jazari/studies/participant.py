@@ -19,6 +19,7 @@ from jazari.studies import guard
 from jazari.studies.agreement import StudyText
 from jazari.studies.contract import Contract
 from jazari.studies.data.mapping import check_mapping, mapping_digest
+from jazari.studies.data.schema import texts_among
 from jazari.studies.data.table import Table
 from jazari.studies.errors import AlteredTotal, BadData, BadSession, RunEnded, RunFailed, WrongRound
 from jazari.studies.ledger import Ledger
@@ -123,7 +124,7 @@ class Participant:
 
     def _fold_of(self, permit: Permit, study: StudyText, notebook: Notebook) -> Fold:
         if self._fold is None or self._fold[0] != permit.run:
-            self._fold = (permit.run, Fold(study, len(permit.participants)))
+            self._fold = (permit.run, Fold(study, len(permit.participants), self._engine / "inputs"))
         fold = self._fold[1]
         for number in range(fold.known + 1, notebook.totals() + 1):
             fold.take(decode(notebook.total(number)).arrays)
@@ -239,7 +240,7 @@ class Participant:
         key = f"{permit.agreement} {permit.data_sha256} {mapping_digest(mapping)}"
         if self._table is None or self._table[0] != key:
             self._table = None  # frees the last one before the next is read
-            table = load_registered(Path(permit.data_path), permit.data_sha256, schema)
+            table = load_registered(Path(permit.data_path), permit.data_sha256, schema, texts_among(study.variables))
             self._table = (key, studied(table, study, mapping))
         return self._table[1]
 

@@ -22,7 +22,8 @@ class Table:
     """``rows`` rows of the declared numeric and category variables.
 
     ``numeric``: float64, NaN where missing, in the declared unit. ``codes``: index into the declared levels,
-    -1 where missing. ``subject``: 0 to ``subjects`` - 1 for each row. Text and identifiers are not kept.
+    -1 where missing. ``subject``: 0 to ``subjects`` - 1 for each row. ``texts``: as written, "" where missing,
+    and only those that were asked for. Identifiers are not kept.
     """
 
     schema: Schema
@@ -31,12 +32,19 @@ class Table:
     subjects: int
     numeric: dict[str, Floats] = field(default_factory=dict)
     codes: dict[str, Codes] = field(default_factory=dict)
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def numbers(self, name: str) -> Floats:
         """The numeric column ``name``; raises ``ColumnMissing``."""
         if name not in self.numeric:
             raise ColumnMissing(f"The data here have no numeric column {name!r}: check the schema.")
         return self.numeric[name]
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """The text column ``name``, "" where missing; raises ``ColumnMissing``."""
+        if name not in self.texts:
+            raise ColumnMissing(f"The data here have no text column {name!r}: check the schema.")
+        return self.texts[name]
 
     def levels(self, name: str, agreed: Sequence[str]) -> Codes:
         """The category ``name`` as indexes into the ``agreed`` levels, -1 where missing.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,6 +28,7 @@ class Plan:
 
     ``largest_rows`` is the number of rows that no institute's table exceeds, so that sums over rows have a bound.
     ``masked``: totals are sums of rounded numbers (secure aggregation).
+    ``inputs`` is a folder of files named by their SHA-256, which ``local`` alone may read: only an institute has it.
     """
 
     parameters: Any
@@ -35,6 +37,7 @@ class Plan:
     institutes: int = 1
     largest_rows: int = MAX_ROWS
     masked: bool = False
+    inputs: Path | None = None
 
     def rounding(self, per_row: float) -> float:
         """The most that rounding can change a total of values of up to ``per_row`` in each row; 0 if not masked.
@@ -44,12 +47,17 @@ class Plan:
         return self.institutes**2 * self.largest_rows * per_row * 2.0**-61 if self.masked else 0.0
 
     def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
-        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind."""
+        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind.
+
+        A text must be asked for as ``kind`` "text", so that a recipe that knows of none never gets one.
+        """
         variable = self.variables.get(name)
         if variable is None:
             raise BadParameters(f"The parameters name {name!r}, which the study does not list: add the variable.")
         if kind and variable.kind != kind:
             raise BadParameters(f"{name!r} is {variable.kind} and must be {kind} here: change the parameters.")
+        if variable.kind == "text" and kind is None:
+            raise BadParameters(f"{name!r} is a text, which cannot be used here: change the parameters.")
         return variable
 
 
@@ -65,6 +73,23 @@ def parse_parameters(model: type[Chosen], values: Mapping[str, Any], recipe: str
         raise BadParameters(f"The parameters of {recipe!r} are not valid: {problem}; correct them.") from error
 
 
+@dataclass(frozen=True)
+class InputFile:
+    """A file that ``local`` reads: ``name`` in the published ``record``, with this SHA-256 in hexadecimal."""
+
+    record: str
+    name: str
+    sha256: str
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A recipe whose ``local`` reads published files, which are then in ``Plan.inputs``."""
+
+    def input_files(self, parameters: Any) -> tuple[InputFile, ...]:
+        """The files that the parameters name, by content."""
+
+
 class State(Protocol):
     """What the totals so far lead to. ``failure`` is a sentence when no result is possible, else empty."""
 
@@ -78,7 +103,8 @@ class State(Protocol):
 
 
 class Recipe(Protocol):
-    """One vetted algorithm. ``sources`` are its files in this folder, for the digest of the installed code.
+    """One vetted algorithm. ``sources`` are its files, for the digest of the installed code: those in this folder, and
+    with a slash those elsewhere in ``studies`` (``portable/predict.py``).
 
     ``same_institutes`` says that every round must add up the same institutes; a recipe that says no goes on with
     those that are left when one drops out.
