@@ -7,7 +7,7 @@
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
-    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
+    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp, NoBudget, BudgetSpent
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
                       TimedOut
 
@@ -134,6 +134,20 @@ class RunsUsedUp(StudyError):
     """The agreement has run as often as the institute approved."""
 
     code = "studies.runs-used-up"
+    exit_code = ExitCode.REFUSED
+
+
+class NoBudget(StudyError):
+    """The study would spend a privacy budget, and none is declared for the data set here."""
+
+    code = "studies.no-budget"
+    exit_code = ExitCode.REFUSED
+
+
+class BudgetSpent(StudyError):
+    """What is left of the data set's privacy budget does not pay for this, or the ledger cannot be read."""
+
+    code = "studies.budget-spent"
     exit_code = ExitCode.REFUSED
 
 

@@ -23,6 +23,7 @@ from jazari.studies.ledger import Ledger
 from jazari.studies.messages import Message, decode, encode
 from jazari.studies.notebook import Notebook
 from jazari.studies.permits import Permit, check_permit, load_permit
+from jazari.studies.privacy.payment import Payments
 from jazari.studies.registered import load_registered
 from jazari.studies.rounds import Fold, total_bytes, transcript_digest
 
@@ -36,12 +37,13 @@ class Participant:
     """Answers the rounds of every run that has a permit in ``engine_folder``; usable from any process.
 
     ``engine_folder`` is the institute's ``engine/``: it reads ``permits/`` and ``stewards.json``, keeps
-    ``answers/<run>/`` and ``ledger.json``, and spools AuditEvents to ``spool/``.
+    ``answers/<run>/``, ``ledger.json`` and ``budget.json``, and spools AuditEvents to ``spool/``.
     """
 
     def __init__(self, engine_folder: Path, namespace: str) -> None:
         self._engine, self._namespace = engine_folder, namespace
         self._ledger = Ledger(engine_folder / "ledger.json")
+        self._payments = Payments(engine_folder)
         self._fold: tuple[str, Fold] | None = None
         self._table: tuple[str, Table] | None = None
         self._refusals = 0
@@ -129,6 +131,7 @@ class Participant:
         return answer
 
     def _compute(self, number: int, permit: Permit, study: StudyText, fold: Fold) -> bytes:
+        self._payments.pay(permit, study, fold.contract(number - 1), number)
         if number == 1:
             self._ledger.enter(permit.agreement, permit.run, study.max_runs)
             self._tell("studies.run-begun", permit, {"agreement": permit.agreement})

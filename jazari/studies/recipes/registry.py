@@ -6,11 +6,13 @@ from jazari.studies.agreement import StudyText
 from jazari.studies.errors import UnknownRecipe
 from jazari.studies.recipes.base import Plan, Recipe
 from jazari.studies.recipes.glm import Glm
+from jazari.studies.recipes.private_statistics import PrivateStatistics
 from jazari.studies.recipes.statistics import Statistics
 
 _INSTALLED: tuple[Recipe, ...] = (
     Statistics(),
     Glm(),
+    PrivateStatistics(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 

@@ -1,0 +1,82 @@
+"""What a study costs here, and its payment: what a steward is told, and what happens before noise is drawn."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+from jazari.core.errors import JazariError
+from jazari.core.identifiers import RecordRef
+from jazari.studies.agreement import StudyText
+from jazari.studies.contract import Contract
+from jazari.studies.errors import BrokenContract
+from jazari.studies.permits import Permit
+from jazari.studies.privacy.budget import Budget, Spending
+from jazari.studies.privacy.terms import PrivacyTerms
+
+NO_NOISE = "no noise was added; cells below the floor were left out"
+
+
+class Payments:
+    """The payments of one institute's engine, out of the budgets in ``engine_folder``."""
+
+    def __init__(self, engine_folder: Path) -> None:
+        self._budget = Budget(engine_folder)
+
+    def pay(self, permit: Permit, study: StudyText, contract: Contract, round_number: int) -> None:
+        """Enter the cost of a round before anything is computed for it; a study without terms costs nothing.
+
+        Raises ``NoBudget`` or ``BudgetSpent``; ``BrokenContract`` when noise is agreed and the contract has none, or
+        another one, or the other way round.
+        """
+        terms = study.privacy
+        if (contract.noise.terms if contract.noise else None) != terms:
+            raise BrokenContract("The noise of the contract is not what was agreed: ask the author of the study.")
+        if terms is not None:
+            spending = _spending(terms, permit.agreement, permit.run, round_number)
+            self._budget.spend(RecordRef.parse(permit.dataset).name, spending)
+
+    def check(self, study: StudyText, dataset: str) -> None:
+        """Raise ``NoBudget`` or ``BudgetSpent`` unless one more run of ``study`` on the record ``dataset`` is paid."""
+        if study.privacy is not None:
+            self._budget.check(RecordRef.parse(dataset).name, _spending(study.privacy, "", "", 1))
+
+    def cost(self, study: StudyText, dataset: str) -> str:
+        """A sentence for the steward on what approving would spend; empty for a study without privacy terms."""
+        terms, name = study.privacy, RecordRef.parse(dataset).name
+        if terms is None:
+            return ""
+        epsilon, delta = _times(terms.epsilon, study.max_runs), _times(terms.delta, study.max_runs)
+        asked = f"This study would spend epsilon {_told(epsilon, delta)}"
+        try:
+            account = self._budget.account(name)
+        except JazariError as error:
+            return f"{asked}: {error}"
+        left = _told(account.epsilon_left, account.delta_left)
+        short = " That is not enough for all its runs: each is paid when it begins." if not account.affords(
+            epsilon, delta) else ""  # fmt: skip
+        runs = f" ({study.max_runs} runs of {terms.epsilon:g})" if study.max_runs > 1 else ""
+        return f"{asked}{runs} of {_told(account.epsilon, account.delta)} for {name!r}, of which {left} are left.{short}"
+
+
+def privacy_sentence(study: StudyText, institutes: int) -> str:
+    """What a result card says about noise: what was done, or that none was added."""
+    terms = study.privacy
+    if terms is None:
+        return NO_NOISE
+    return (
+        f"{terms.method} noise at each of {institutes} institutes: epsilon {_told(terms.epsilon, terms.delta)} for "
+        f"each subject of an institute and run, counting at most {terms.max_rows_per_subject} rows of each"
+    )
+
+
+def _spending(terms: PrivacyTerms, agreement: str, run: str, round_number: int) -> Spending:
+    return Spending(agreement=agreement, run=run, round=round_number, epsilon=terms.epsilon, delta=terms.delta)
+
+
+def _times(cost: float, runs: int) -> float:
+    return float(Decimal(repr(cost)) * runs)
+
+
+def _told(epsilon: float, delta: float) -> str:
+    return f"{epsilon:g}" + (f" and delta {delta:g}" if delta else "")
