@@ -19,6 +19,9 @@ def disclosures_of(study: StudyText, datasets: Mapping[str, Schema]) -> list[str
 
 
 def _floor(study: StudyText) -> str:
+    if study.privacy is not None:
+        return (f"Noise protects the figures, not a floor on each: an institute takes part if its data set holds at "
+                f"least {study.floor} distinct subjects.")  # fmt: skip
     if study.floor == 1:
         return "There is no floor: a figure may be about a single subject, so approve this for public data only."
     return (f"No figure is about fewer than {study.floor} distinct subjects of one institute, nor follows from others "
@@ -26,11 +29,13 @@ def _floor(study: StudyText) -> str:
 
 
 def _who_sees(study: StudyText, institutes: int) -> list[str]:
-    seen = ["The Root sees each institute's sums, every institute sees the totals, and the result is published."]
+    sums = "noisy sums" if study.privacy else "sums"
+    seen = [f"The Root sees each institute's {sums}, every institute sees the totals, and the result is published."]
     if study.minimum_institutes == 1:
         seen.append("The study may run with one institute alone: the result would then be its own figures.")
     if institutes == 2 or study.minimum_institutes <= 2:
-        seen.append("If only two institutes take part, each can subtract its own sums and learn the other's.")
+        seen.append(f"If only two institutes take part, each can subtract its own {sums} and learn the other's.")
     if study.max_runs > 1:
-        seen.append(f"It may run up to {study.max_runs} times over the same version of the data.")
+        spent = " Each run spends anew." if study.privacy else ""
+        seen.append(f"It may run up to {study.max_runs} times over the same version of the data.{spent}")
     return seen

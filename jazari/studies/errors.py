@@ -7,7 +7,8 @@
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
-    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp, NoBudget, BudgetSpent
+    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp, NoBudget, BudgetSpent,
+    │                 SameData
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
                       TimedOut
 
@@ -148,6 +149,13 @@ class BudgetSpent(StudyError):
     """What is left of the data set's privacy budget does not pay for this, or the ledger cannot be read."""
 
     code = "studies.budget-spent"
+    exit_code = ExitCode.REFUSED
+
+
+class SameData(StudyError):
+    """The same file already has a budget under another name: a second one would let it be spent twice."""
+
+    code = "studies.same-data"
     exit_code = ExitCode.REFUSED
 
 

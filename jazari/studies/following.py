@@ -27,6 +27,7 @@ from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, withdraw_permit, write_permit, write_stewards
+from jazari.studies.privacy.payment import Payments, privacy_sentence
 from jazari.studies.provenance import provenance_of
 from jazari.trust.records import Draft, Record
 
@@ -98,6 +99,7 @@ class Follower:
         write_stewards(self.here.engine_folder, self.here.directory().entries[namespace].steward_keys)
         approval = self.here.records.get(card.participants[namespace])
         reference = study.text.datasets[namespace]
+        Payments(self.here.engine_folder).check(study.text, reference)
         data = local_data_set(reference)
         if approval is None:
             raise RunNotFound(f"The approval {card.participants[namespace]} is not here: run `jazari sync`.")
@@ -203,6 +205,7 @@ class Follower:
             rounds=outcome["rounds"],
             seconds=outcome["seconds"],
             floor=study.text.floor,
+            privacy=privacy_sentence(study.text, len(row.participants)),
             bytes_received=outcome["bytes_received"],
             provenance=provenance_of(study, row, attested),
         )

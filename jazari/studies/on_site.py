@@ -19,20 +19,22 @@ from jazari.studies.guard import release
 from jazari.studies.messages import Sums
 from jazari.studies.operations import Here
 from jazari.studies.overview import study_of
+from jazari.studies.privacy.payment import Payments
 from jazari.studies.recipes.registry import plan_of
 
 
 def check(here: Here, reference: str) -> dict[str, Any]:
     """What this institute's first message would hold, in words and numbers of cells, and which rule would refuse.
 
-    ``refused`` is empty or the sentence that a run would end with here. Raises ``StudyNotFound`` or
+    ``refused`` is empty or the sentence that a run would end with here; ``cost`` says what a study with privacy
+    terms would spend, and checking it spends nothing. Raises ``StudyNotFound`` or
     ``NotAsked``.
     """
     study = study_of(here.records, reference)
     if here.namespace not in study.text.institutes:
         raise NotAsked(f"{reference} does not ask {here.namespace}: there is nothing to check here.")
     facts: dict[str, Any] = {"study": reference, "agreement": study.agreement, "refused": "", "outputs": []}
-    facts["disclosures"] = disclosures(here, study.text)
+    facts["disclosures"], facts["cost"] = disclosures(here, study.text), _cost(here, study.text)
     try:
         contract, sums, subjects = _first_message(here, study.text)
         facts["subjects"] = subjects
@@ -52,15 +54,23 @@ def disclosures(here: Here, text: StudyText) -> list[str]:
     return disclosures_of(text, schemas)
 
 
-def own_disclosures(here: Here, reference: str) -> list[str]:
-    """The sentences that name this institute: figures that are its own, whatever the floor."""
-    sentences = disclosures(here, study_of(here.records, reference).text)
-    return [sentence for sentence in sentences if sentence.startswith(f"Only {here.namespace} ")]
+def notes(here: Here, reference: str) -> list[str]:
+    """What a steward should read again before approving: own figures, whatever the floor, and the privacy budget."""
+    text = study_of(here.records, reference).text
+    own = [sentence for sentence in disclosures(here, text) if sentence.startswith(f"Only {here.namespace} ")]
+    cost = _cost(here, text)
+    return [*own, cost] if cost else own
+
+
+def _cost(here: Here, text: StudyText) -> str:
+    reference = text.datasets.get(here.namespace)
+    return Payments(here.engine_folder).cost(text, reference) if reference else ""
 
 
 def _first_message(here: Here, text: StudyText) -> tuple[Contract, Sums, int]:
     if recipe_digest(text.recipe) != text.recipe_digest:
         raise RecipeChanged(f"The installed code of {text.recipe!r} is not the one of the study: update this node.")
+    Payments(here.engine_folder).check(text, text.datasets[here.namespace])
     data = local_data_set(text.datasets[here.namespace])
     schema = declaration_of(data)
     check_agreed(schema, text.variables)

@@ -33,7 +33,7 @@ class _Spread:
 
     def count(self, weight: float = 1.0) -> float:
         scale = self.rows * weight * self.unit
-        one = 1 / math.sqrt(math.cosh(1 / scale) - 1) if self.laplace else scale
+        one = 1 / (math.sqrt(2) * math.sinh(0.5 / scale)) if self.laplace else scale
         return one * math.sqrt(self.institutes)
 
 

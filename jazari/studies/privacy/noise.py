@@ -68,8 +68,9 @@ def _epsilon_of(rho: float, delta: float) -> float:
     """Epsilon at ``delta`` of a mechanism with ``rho``: OpenDP's conversion for one whose scale gives this rho."""
     from opendp.combinators import make_zCDP_to_approxDP
 
-    curve = make_zCDP_to_approxDP(_measurement("gaussian", math.nextafter(math.sqrt(0.5 / rho), 0.0))).map(1.0)
-    return float(curve.epsilon(delta))
+    scale = math.nextafter(math.sqrt(0.5 / rho), 0.0)
+    curve: Any = make_zCDP_to_approxDP(_measurement("gaussian", scale))
+    return float(curve.map(1.0).epsilon(delta))
 
 
 @lru_cache(maxsize=64)

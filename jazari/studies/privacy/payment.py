@@ -52,11 +52,16 @@ class Payments:
             account = self._budget.account(name)
         except JazariError as error:
             return f"{asked}: {error}"
-        left = _told(account.epsilon_left, account.delta_left)
-        short = " That is not enough for all its runs: each is paid when it begins." if not account.affords(
-            epsilon, delta) else ""  # fmt: skip
-        runs = f" ({study.max_runs} runs of {terms.epsilon:g})" if study.max_runs > 1 else ""
-        return f"{asked}{runs} of {_told(account.epsilon, account.delta)} for {name!r}, of which {left} are left.{short}"
+        enough = account.affords(epsilon, delta)
+        return (
+            f"{asked}{_by_run(study.max_runs, terms)} of {_told(account.epsilon, account.delta)} for {name!r}, "
+            f"of which {_told(account.epsilon_left, account.delta_left)} are left."
+            + ("" if enough else " That is not enough for all its runs: each is paid when it begins.")
+        )
+
+
+def _by_run(runs: int, terms: PrivacyTerms) -> str:
+    return f" ({runs} runs of {terms.epsilon:g})" if runs > 1 else ""
 
 
 def privacy_sentence(study: StudyText, institutes: int) -> str:

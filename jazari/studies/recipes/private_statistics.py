@@ -124,6 +124,6 @@ class PrivateStatistics:
         """What leaves, what epsilon promises, and which groups name one institute."""
         return describe(Layout(plan), datasets)
 
-    def scales(self, plan: Plan) -> dict[str, float]:
+    def scales(self, _plan: Plan) -> dict[str, float]:
         """None: estimates are compared in standard errors of their noise."""
         return {}

@@ -87,9 +87,8 @@ def private_contract(layout: Layout) -> Contract:
     most = sensitivities(layout)
     noise = calibrate(plan.parameters.privacy, most)
     shape = shapes(layout)
-    outputs = tuple(
-        _output(part.output, shape[part.output], plan, tail(noise.terms.mechanism, part.scale)) for part in noise.outputs
-    )
+    room = {part.output: tail(noise.terms.mechanism, part.scale) for part in noise.outputs}
+    outputs = tuple(_output(name, shape[name], plan, room[name]) for name in most)
     evidence = tuple(
         Output(name=f"{name}.most", dtype="int64", lower=0, upper=float(weight)) for name, weight in most.items()
     )

@@ -10,7 +10,7 @@ from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.messages import Sums
 from jazari.studies.privacy.calibration import calibrate, deviation
 from jazari.studies.privacy.terms import UNIT, Noise
-from jazari.studies.recipes.private_statistics_layout import STEPS, grid, sensitivities
+from jazari.studies.recipes.private_statistics_layout import grid, sensitivities
 from jazari.studies.recipes.statistics_layout import Layout, group_labels
 
 
@@ -87,9 +87,3 @@ def _mean(variable: AgreedVariable, present: int, steps: int, count_error: float
     ratio = steps / present
     error = math.hypot(sum_error, ratio * count_error) / present
     return _figure(middle + step * ratio, step * error)
-
-
-def rounding(variable: AgreedVariable) -> float:
-    """The most that the grid moves a mean, in units of the variable: half a step."""
-    lower, upper = variable.lower or 0.0, variable.upper or 0.0
-    return (upper - lower) / STEPS / 4

@@ -52,11 +52,15 @@ def _promise(terms: PrivacyTerms) -> list[str]:
     return [
         f"Epsilon {terms.epsilon:g}: whatever somebody knows already, this institute's figures change the odds of any "
         f"guess about one subject by a factor of at most {odds:.3g}, as against data without that subject{but}.",
-        f"Of each subject the first {terms.max_rows_per_subject} rows count and the others are left out, so figures "
-        "of subjects with more rows are too low.",
+        _counted(terms.max_rows_per_subject),
         "A subject in the data of several institutes, or in several runs, is protected by the sum of their epsilons "
         "only. The card of a data set tells its exact numbers of rows and subjects, without noise.",
     ]
+
+
+def _counted(most: int) -> str:
+    which = "Only the first row of each subject counts" if most == 1 else f"Only each subject's first {most} rows count"
+    return f"{which}; the others are left out, and how many is not told."
 
 
 def _own_groups(layout: Layout, datasets: Mapping[str, Schema]) -> list[str]:
