@@ -27,7 +27,8 @@ from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, withdraw_permit, write_permit, write_stewards
-from jazari.studies.privacy.payment import Payments, privacy_sentence
+from jazari.studies.privacy.payment import Payments
+from jazari.studies.privacy.terms import privacy_sentence
 from jazari.studies.provenance import provenance_of
 from jazari.trust.records import Draft, Record
 
@@ -205,7 +206,7 @@ class Follower:
             rounds=outcome["rounds"],
             seconds=outcome["seconds"],
             floor=study.text.floor,
-            privacy=privacy_sentence(study.text, len(row.participants)),
+            privacy=privacy_sentence(study.text.privacy, len(row.participants)),
             bytes_received=outcome["bytes_received"],
             provenance=provenance_of(study, row, attested),
         )

@@ -54,12 +54,16 @@ def disclosures(here: Here, text: StudyText) -> list[str]:
     return disclosures_of(text, schemas)
 
 
+def own_disclosures(here: Here, reference: str) -> list[str]:
+    """The sentences that name this institute: figures that are its own, whatever the floor."""
+    sentences = disclosures(here, study_of(here.records, reference).text)
+    return [sentence for sentence in sentences if sentence.startswith(f"Only {here.namespace} ")]
+
+
 def notes(here: Here, reference: str) -> list[str]:
-    """What a steward should read again before approving: own figures, whatever the floor, and the privacy budget."""
-    text = study_of(here.records, reference).text
-    own = [sentence for sentence in disclosures(here, text) if sentence.startswith(f"Only {here.namespace} ")]
-    cost = _cost(here, text)
-    return [*own, cost] if cost else own
+    """What a steward should read again before approving: own figures, and what the study would spend."""
+    cost = _cost(here, study_of(here.records, reference).text)
+    return [*own_disclosures(here, reference), *([cost] if cost else [])]
 
 
 def _cost(here: Here, text: StudyText) -> str:

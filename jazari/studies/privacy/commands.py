@@ -24,7 +24,8 @@ def budget(
     from jazari.studies.privacy import declaring
 
     out = Output(as_json)
-    facts = declaring.budget_facts(Home.open(home), name, epsilon, delta)
+    node = Home.open(home)
+    facts = declaring.budget_facts(node.engine, node.namespace, name, epsilon, delta)
     columns = ("moment", "run", "agreement", "epsilon", "delta")
     out.table(f"Spent of {name}", columns, [[str(row[c]) for c in columns] for row in facts["spent"]])
     out.print_result(

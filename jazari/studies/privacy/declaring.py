@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from jazari.core import events
 from jazari.core.audit import AuditEvent
-from jazari.settings.home import Home
 from jazari.studies.errors import DataSetNotFound, SameData
 from jazari.studies.models import DataSet
 from jazari.studies.privacy.budget import Account, Budget
 
 
-def budget_facts(home: Home, name: str, epsilon: float | None = None, delta: float | None = None) -> dict[str, Any]:
+def budget_facts(
+    engine_folder: Path, namespace: str, name: str, epsilon: float | None = None, delta: float | None = None
+) -> dict[str, Any]:
     """The account of the data set ``name``, after setting what is given of ``epsilon`` and ``delta``.
 
     What is not given stays as it was (0 at first). Raises ``DataSetNotFound``, ``NoBudget``, ``BudgetSpent`` (the
     file cannot be read) or ``SameData``.
     """
-    budget = Budget(home.engine)
+    budget = Budget(engine_folder)
     if epsilon is not None or delta is not None:
-        _declare(home, budget, name, epsilon, delta)
+        _declare(namespace, budget, name, epsilon, delta)
     account = budget.account(name)
     return {
         "dataset": name,
@@ -32,7 +34,7 @@ def budget_facts(home: Home, name: str, epsilon: float | None = None, delta: flo
     }
 
 
-def _declare(home: Home, budget: Budget, name: str, epsilon: float | None, delta: float | None) -> None:
+def _declare(namespace: str, budget: Budget, name: str, epsilon: float | None, delta: float | None) -> None:
     _check_only_budget(budget, name)
     known = budget.accounts().get(name) or Account(epsilon=0.0, delta=0.0)
     account = budget.declare(
@@ -40,7 +42,7 @@ def _declare(home: Home, budget: Budget, name: str, epsilon: float | None, delta
     )
     before = {"epsilon": known.epsilon, "delta": known.delta}
     detail = {"epsilon": account.epsilon, "delta": account.delta, "before": before}
-    events.emit(AuditEvent("studies.budget-declared", home.namespace, f"{home.namespace}/dataset/{name}", detail))
+    events.emit(AuditEvent("studies.budget-declared", namespace, f"{namespace}/dataset/{name}", detail))
 
 
 def _check_only_budget(budget: Budget, name: str) -> None:

@@ -12,9 +12,7 @@ from jazari.studies.contract import Contract
 from jazari.studies.errors import BrokenContract
 from jazari.studies.permits import Permit
 from jazari.studies.privacy.budget import Budget, Spending
-from jazari.studies.privacy.terms import PrivacyTerms
-
-NO_NOISE = "no noise was added; cells below the floor were left out"
+from jazari.studies.privacy.terms import PrivacyTerms, told_cost
 
 
 class Payments:
@@ -47,15 +45,15 @@ class Payments:
         if terms is None:
             return ""
         epsilon, delta = _times(terms.epsilon, study.max_runs), _times(terms.delta, study.max_runs)
-        asked = f"This study would spend epsilon {_told(epsilon, delta)}"
+        asked = f"This study would spend epsilon {told_cost(epsilon, delta)}"
         try:
             account = self._budget.account(name)
         except JazariError as error:
             return f"{asked}: {error}"
         enough = account.affords(epsilon, delta)
         return (
-            f"{asked}{_by_run(study.max_runs, terms)} of {_told(account.epsilon, account.delta)} for {name!r}, "
-            f"of which {_told(account.epsilon_left, account.delta_left)} are left."
+            f"{asked}{_by_run(study.max_runs, terms)} of {told_cost(account.epsilon, account.delta)} for {name!r}, "
+            f"of which {told_cost(account.epsilon_left, account.delta_left)} are left."
             + ("" if enough else " That is not enough for all its runs: each is paid when it begins.")
         )
 
@@ -64,24 +62,9 @@ def _by_run(runs: int, terms: PrivacyTerms) -> str:
     return f" ({runs} runs of {terms.epsilon:g})" if runs > 1 else ""
 
 
-def privacy_sentence(study: StudyText, institutes: int) -> str:
-    """What a result card says about noise: what was done, or that none was added."""
-    terms = study.privacy
-    if terms is None:
-        return NO_NOISE
-    return (
-        f"{terms.method} noise at each of {institutes} institutes: epsilon {_told(terms.epsilon, terms.delta)} for "
-        f"each subject of an institute and run, counting at most {terms.max_rows_per_subject} rows of each"
-    )
-
-
 def _spending(terms: PrivacyTerms, agreement: str, run: str, round_number: int) -> Spending:
     return Spending(agreement=agreement, run=run, round=round_number, epsilon=terms.epsilon, delta=terms.delta)
 
 
 def _times(cost: float, runs: int) -> float:
     return float(Decimal(repr(cost)) * runs)
-
-
-def _told(epsilon: float, delta: float) -> str:
-    return f"{epsilon:g}" + (f" and delta {delta:g}" if delta else "")

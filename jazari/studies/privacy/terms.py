@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Mechanism = Literal["laplace", "gaussian"]
 UNIT = "subject"
 """What is protected: all rows (up to the agreed number) of one subject at one institute, there or not there."""
+NO_NOISE = "no noise was added; cells below the floor were left out"
 MOST_EPSILON = 10.0
 """Beyond, a subject's presence may change odds by more than 20,000: nothing that deserves to be called protected."""
 MOST_DELTA = 1e-5
@@ -61,3 +62,19 @@ class Noise(_Frozen):
 
     terms: PrivacyTerms
     outputs: tuple[NoisyOutput, ...] = Field(min_length=1)
+
+
+def told_cost(epsilon: float, delta: float) -> str:
+    """Both as people read them; delta only where there is one."""
+    return f"{epsilon:g}" + (f" and delta {delta:g}" if delta else "")
+
+
+def privacy_sentence(terms: PrivacyTerms | None, institutes: int) -> str:
+    """What the card of a result must say about noise: what was added, or that none was."""
+    if terms is None:
+        return NO_NOISE
+    rows = f"{terms.max_rows_per_subject} row" + ("s" if terms.max_rows_per_subject > 1 else "")
+    return (
+        f"{terms.method} noise at each of {institutes} institutes: epsilon {told_cost(terms.epsilon, terms.delta)} "
+        f"for each subject of an institute and run, counting at most {rows} of each"
+    )
