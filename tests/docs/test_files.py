@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from jazari.studies.data.schema import Schema, UnitRule, Variable, parse_schema
 from jazari.studies.datasets import About
+from jazari.studies.privacy.terms import PrivacyTerms
 from jazari.studies.proposals import Proposal, make_proposal
 from jazari.studies.recipes.registry import find_recipe, recipe_names
 
@@ -23,6 +24,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "Units by row": UnitRule,
     "What a data set is": About,
     "Proposal of a study": Proposal,
+    "Privacy terms": PrivacyTerms,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
 _ROW = re.compile(r"^\| `([a-z_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
