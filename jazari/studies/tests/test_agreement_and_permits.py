@@ -121,7 +121,7 @@ def test_every_module_between_data_and_message_is_in_the_digest() -> None:
 
 
 def test_an_unknown_recipe_says_which_there_are() -> None:
-    with pytest.raises(UnknownRecipe, match="choose one of .*statistics"):
+    with pytest.raises(UnknownRecipe, match=r"choose one of .*statistics"):
         recipe_digest("magic")
 
 
