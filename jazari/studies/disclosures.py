@@ -20,6 +20,9 @@ def disclosures_of(study: StudyText, datasets: Mapping[str, Schema]) -> list[str
 
 
 def _floor(study: StudyText) -> str:
+    if study.privacy is not None:
+        return (f"Noise protects the figures, not a floor on each: an institute takes part if its data set holds at "
+                f"least {study.floor} distinct subjects.")  # fmt: skip
     if study.floor == 1:
         return "There is no floor: a figure may be about a single subject, so approve this for public data only."
     return (f"No figure is about fewer than {study.floor} distinct subjects of one institute, nor follows from others "
@@ -29,11 +32,12 @@ def _floor(study: StudyText) -> str:
 def _who_sees(study: StudyText, institutes: int) -> list[str]:
     if study.secure_aggregation:
         return [*_who_sees_totals(institutes), *_again(study)]
-    seen = ["The Root sees each institute's sums, every institute sees the totals, and the result is published."]
+    sums = "noisy sums" if study.privacy else "sums"
+    seen = [f"The Root sees each institute's {sums}, every institute sees the totals, and the result is published."]
     if study.minimum_institutes == 1:
         seen.append("The study may run with one institute alone: the result would then be its own figures.")
     if institutes == 2 or study.minimum_institutes <= 2:
-        seen.append("If only two institutes take part, each can subtract its own sums and learn the other's.")
+        seen.append(f"If only two institutes take part, each can subtract its own {sums} and learn the other's.")
     return [*seen, *_again(study)]
 
 
@@ -49,4 +53,5 @@ def _who_sees_totals(institutes: int) -> list[str]:
 def _again(study: StudyText) -> list[str]:
     if study.max_runs == 1:
         return []
-    return [f"It may run up to {study.max_runs} times over the same version of the data."]
+    spent = " Each run spends anew." if study.privacy else ""
+    return [f"It may run up to {study.max_runs} times over the same version of the data.{spent}"]

@@ -9,7 +9,8 @@
     ├── messages      BadMessage, BrokenContract, BelowFloor
     ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
     ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes
-    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
+    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp, NoBudget, BudgetSpent,
+    │                 SameData
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
                       BackendMissing, TimedOut
 
@@ -143,6 +144,27 @@ class RunsUsedUp(StudyError):
     """The agreement has run as often as the institute approved."""
 
     code = "studies.runs-used-up"
+    exit_code = ExitCode.REFUSED
+
+
+class NoBudget(StudyError):
+    """The study would spend a privacy budget, and none is declared for the data set here."""
+
+    code = "studies.no-budget"
+    exit_code = ExitCode.REFUSED
+
+
+class BudgetSpent(StudyError):
+    """What is left of the data set's privacy budget does not pay for this, or the ledger cannot be read."""
+
+    code = "studies.budget-spent"
+    exit_code = ExitCode.REFUSED
+
+
+class SameData(StudyError):
+    """The same file already has a budget under another name: a second one would let it be spent twice."""
+
+    code = "studies.same-data"
     exit_code = ExitCode.REFUSED
 
 

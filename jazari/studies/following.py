@@ -30,6 +30,8 @@ from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, withdraw_permit, write_permit, write_stewards
+from jazari.studies.privacy.payment import Payments
+from jazari.studies.privacy.terms import privacy_sentence
 from jazari.studies.provenance import provenance_of
 from jazari.studies.secure.session import forget_session, open_session
 from jazari.trust.records import Draft, Record
@@ -105,6 +107,7 @@ class Follower:
         write_stewards(self.here.engine_folder, self.here.directory().entries[namespace].steward_keys)
         approval = self.here.records.get(card.participants[namespace])
         reference = study.text.datasets[namespace]
+        Payments(self.here.engine_folder).check(study.text, reference)
         data = local_data_set(reference)
         if approval is None:
             raise RunNotFound(f"The approval {card.participants[namespace]} is not here: run `jazari sync`.")
@@ -231,6 +234,7 @@ class Follower:
             rounds=outcome["rounds"],
             seconds=outcome["seconds"],
             floor=study.text.floor,
+            privacy=privacy_sentence(study.text.privacy, len(row.participants)),
             bytes_received=outcome["bytes_received"],
             secure_aggregation=study.text.secure_aggregation,
             resolution=outcome["resolution"],

@@ -13,11 +13,13 @@ import numpy as np
 from jazari.studies.contract import NOTHING, ROUNDING, Contract, Partition, broadcast, check_arrays
 from jazari.studies.errors import AlteredTotal, BelowFloor, BrokenContract
 from jazari.studies.messages import Array, Sums
+from jazari.studies.privacy.noise import add_noise, check_bounded
 
 
 def release(contract: Contract, sums: Mapping[str, Array], floor: int) -> Sums:
     """The outputs among ``sums``, once they keep the contract and the floor; the evidence stays here.
 
+    Where the contract declares noise, every call draws it anew: what it returns is stored, and sent again as it is.
     Raises ``BrokenContract`` or ``BelowFloor``.
     """
     everything = (*contract.outputs, *contract.evidence)
@@ -27,7 +29,11 @@ def release(contract: Contract, sums: Mapping[str, Array], floor: int) -> Sums:
             _check_floor(output.name, output.subjects, sums, floor)
     for partition in contract.partitions:
         _check_partition(partition, sums, floor)
-    return {output.name: sums[output.name] for output in contract.outputs}
+    outputs = {output.name: sums[output.name] for output in contract.outputs}
+    if contract.noise is None:
+        return outputs
+    check_bounded(contract.noise, sums)
+    return add_noise(contract.noise, contract.outputs, outputs)
 
 
 def check_masked(contract: Contract, words: Mapping[str, Array]) -> None:

@@ -32,6 +32,7 @@ from jazari.studies.mappings import stored_mapping
 from jazari.studies.messages import Sums
 from jazari.studies.operations import Here
 from jazari.studies.overview import study_of
+from jazari.studies.privacy.payment import Payments
 from jazari.studies.recipes.registry import plan_of
 from jazari.studies.registered import studied
 
@@ -41,13 +42,14 @@ def check(here: Here, reference: str) -> dict[str, Any]:
 
     ``refused`` is empty or the sentence that a run would end with here. ``variables`` says of each variable of the
     study which column it comes from, how it is converted, and how many rows are usable or why they are not; exact
-    counts, for this institute's eyes. Raises ``StudyNotFound`` or ``NotAsked``.
+    counts, for this institute's eyes. ``cost`` says what a study with privacy terms would spend; checking it spends
+    nothing. Raises ``StudyNotFound`` or ``NotAsked``.
     """
     study = study_of(here.records, reference)
     if here.namespace not in study.text.institutes:
         raise NotAsked(f"{reference} does not ask {here.namespace}: there is nothing to check here.")
     facts: dict[str, Any] = {"study": reference, "agreement": study.agreement, "refused": "", "outputs": []}
-    facts |= {"variables": [], "mapping": None}
+    facts |= {"variables": [], "mapping": None, "cost": _cost(here, study.text)}
     try:
         mapping = stored_mapping(here.engine_folder, study.agreement)
         facts["mapping"] = mapping_digest(mapping)
@@ -103,9 +105,21 @@ def own_disclosures(here: Here, reference: str) -> list[str]:
     return [sentence for sentence in sentences if sentence.startswith(f"Only {here.namespace} ")]
 
 
+def notes(here: Here, reference: str) -> list[str]:
+    """What a steward should read again before approving: own figures, and what the study would spend."""
+    cost = _cost(here, study_of(here.records, reference).text)
+    return [*own_disclosures(here, reference), *([cost] if cost else [])]
+
+
+def _cost(here: Here, text: StudyText) -> str:
+    reference = text.datasets.get(here.namespace)
+    return Payments(here.engine_folder).cost(text, reference) if reference else ""
+
+
 def _own_table(here: Here, text: StudyText, mapping: ColumnMapping | None) -> Table:
     if recipe_digest(text.recipe) != text.recipe_digest:
         raise RecipeChanged(f"The installed code of {text.recipe!r} is not the one of the study: update this node.")
+    Payments(here.engine_folder).check(text, text.datasets[here.namespace])
     data = local_data_set(text.datasets[here.namespace])
     schema = declaration_of(data)
     if mapping is None:

@@ -26,6 +26,7 @@ from jazari.studies.ledger import Ledger
 from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.notebook import Notebook
 from jazari.studies.permits import Permit, check_permit, load_permit
+from jazari.studies.privacy.payment import Payments
 from jazari.studies.registered import load_registered, studied
 from jazari.studies.rounds import Fold, included_in, read_included, total_bytes, transcript_digest
 from jazari.studies.secure.fixed_point import exponents, from_words, to_words
@@ -54,12 +55,13 @@ class Participant:
     """Answers the rounds of every run that has a permit in ``engine_folder``; usable from any process.
 
     ``engine_folder`` is the institute's ``engine/``: it reads ``permits/`` and ``stewards.json``, keeps
-    ``answers/<run>/`` and ``ledger.json``, and spools AuditEvents to ``spool/``.
+    ``answers/<run>/``, ``ledger.json`` and ``budget.json``, and spools AuditEvents to ``spool/``.
     """
 
     def __init__(self, engine_folder: Path, namespace: str) -> None:
         self._engine, self._namespace = engine_folder, namespace
         self._ledger = Ledger(engine_folder / "ledger.json")
+        self._payments = Payments(engine_folder)
         self._fold: tuple[str, Fold] | None = None
         self._table: tuple[str, Table] | None = None
         self._refusals = 0
@@ -177,6 +179,7 @@ class Participant:
 
     def _compute(self, turn: _Turn) -> bytes:
         number, permit, study, fold = turn.message.round, turn.permit, turn.study, turn.fold
+        self._payments.pay(permit, study, fold.contract(number - 1), number)
         if number == 1:
             self._ledger.enter(permit.agreement, permit.run, study.max_runs)
             self._tell("studies.run-begun", permit, {"agreement": permit.agreement})

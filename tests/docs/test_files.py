@@ -17,6 +17,7 @@ from jazari.studies.data.schema import AgreedVariable, Schema, UnitRule, Variabl
 from jazari.studies.data.table import Table
 from jazari.studies.datasets import About
 from jazari.studies.portable.publishing import AboutModel
+from jazari.studies.privacy.terms import PrivacyTerms
 from jazari.studies.proposals import Proposal, make_proposal
 from jazari.studies.recipes.registry import find_recipe, recipe_names
 
@@ -32,6 +33,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "A variable of a study": AgreedVariable,
     "Mapping of columns": ColumnMapping,
     "A mapped variable": Rule,
+    "Privacy terms": PrivacyTerms,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)

@@ -14,6 +14,7 @@ from jazari.studies.recipes.fedavg import Fedavg
 from jazari.studies.recipes.glm import Glm
 from jazari.studies.recipes.kmeans import Kmeans
 from jazari.studies.recipes.pca import Pca
+from jazari.studies.recipes.private_statistics import PrivateStatistics
 from jazari.studies.recipes.statistics import Statistics
 
 _INSTALLED: tuple[Recipe, ...] = (
@@ -25,6 +26,7 @@ _INSTALLED: tuple[Recipe, ...] = (
     Kmeans(),
     Pca(),
     Cox(),
+    PrivateStatistics(),
 )
 _RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _INSTALLED}
 
