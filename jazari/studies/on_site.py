@@ -16,9 +16,11 @@ from jazari.studies.datasets import declaration_of, local_data_set, schema_of_ca
 from jazari.studies.disclosures import disclosures_of
 from jazari.studies.errors import NotAsked, RecipeChanged
 from jazari.studies.guard import release
+from jazari.studies.memory import Memory, question_of
 from jazari.studies.messages import Sums
 from jazari.studies.operations import Here
 from jazari.studies.overview import study_of
+from jazari.studies.recipes.base import divisions_of
 from jazari.studies.recipes.registry import plan_of
 
 
@@ -64,11 +66,15 @@ def _first_message(here: Here, text: StudyText) -> tuple[Contract, Sums, int]:
     data = local_data_set(text.datasets[here.namespace])
     schema = declaration_of(data)
     check_agreed(schema, text.variables)
-    table = load_table(Path(data.path), schema)
+    memory = Memory(here.engine_folder)
+    table = load_table(Path(data.path), schema, memory.key())
     recipe, plan = plan_of(text, len(text.institutes))
     state = recipe.initial_state(plan)
     contract = recipe.contract(state, plan)
-    return contract, release(contract, recipe.local(table, state, plan), text.floor), table.subjects
+    released = release(contract, recipe.local(table, state, plan), text.floor)
+    question = question_of(text, here.namespace, "check", 1, text.institutes)
+    memory.check(question, table, divisions_of(recipe, table, state, plan))
+    return contract, released, table.subjects
 
 
 def _describe(name: str, sums: Sums) -> dict[str, Any]:

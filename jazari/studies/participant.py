@@ -20,9 +20,11 @@ from jazari.studies.data.schema import check_agreed
 from jazari.studies.data.table import Table
 from jazari.studies.errors import AlteredTotal, BadData, RunEnded, RunFailed, WrongRound
 from jazari.studies.ledger import Ledger
+from jazari.studies.memory import Memory, question_of
 from jazari.studies.messages import Message, decode, encode
 from jazari.studies.notebook import Notebook
 from jazari.studies.permits import Permit, check_permit, load_permit
+from jazari.studies.recipes.base import divisions_of
 from jazari.studies.registered import load_registered
 from jazari.studies.rounds import Fold, total_bytes, transcript_digest
 
@@ -42,6 +44,7 @@ class Participant:
     def __init__(self, engine_folder: Path, namespace: str) -> None:
         self._engine, self._namespace = engine_folder, namespace
         self._ledger = Ledger(engine_folder / "ledger.json")
+        self._memory = Memory(engine_folder)
         self._fold: tuple[str, Fold] | None = None
         self._table: tuple[str, Table] | None = None
         self._refusals = 0
@@ -135,9 +138,11 @@ class Participant:
         table = self._table_of(permit, study)
         state = fold.state(number - 1)
         sums = fold.recipe.local(table, state, fold.plan)
-        return encode(
-            Message("answer", permit.run, number, guard.release(fold.contract(number - 1), sums, study.floor))
-        )
+        released = guard.release(fold.contract(number - 1), sums, study.floor)
+        question = question_of(study, self._namespace, permit.run, number, permit.participants)
+        self._memory.ask(question, table, divisions_of(fold.recipe, table, state, fold.plan))
+        self._memory.released(question.dataset, permit.run, number, permit.participants)
+        return encode(Message("answer", permit.run, number, released))
 
     def _take_total(self, message: Message, fold: Fold, notebook: Notebook) -> None:
         """Store the total of the round before, which must be the one stored already if there is one."""
@@ -173,7 +178,9 @@ class Participant:
             self._table = None  # frees the last one before the next is read
             schema = permit.schema_of_data()
             check_agreed(schema, study.variables)
-            self._table = (permit.data_sha256, load_registered(Path(permit.data_path), permit.data_sha256, schema))
+            key = self._memory.key()
+            table = load_registered(Path(permit.data_path), permit.data_sha256, schema, key)
+            self._table = (permit.data_sha256, table)
         return self._table[1]
 
     def _tell(self, kind: str, permit: Permit, detail: dict[str, Any]) -> None:

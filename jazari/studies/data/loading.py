@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from jazari.studies.data.identity import Prints, join, numbered, of_codes, of_numbers, of_texts
 from jazari.studies.data.schema import MAX_ROWS, Schema, Variable
 from jazari.studies.data.table import Codes, Floats, Table, encode_subjects
 from jazari.studies.errors import BadData, UnreadableData
@@ -36,10 +37,11 @@ class Chunk:
     columns: dict[str, Cells]
 
 
-def load_table(path: Path, schema: Schema) -> Table:
+def load_table(path: Path, schema: Schema, key: bytes | None = None) -> Table:
     """Read the declared columns of a ``.csv``, ``.data``, ``.txt``, ``.tsv`` or ``.parquet`` file.
 
-    Raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``, which names row, column and rule.
+    With a ``key``, the table knows its subjects by keyed fingerprints. Raises ``UnreadableData``,
+    ``ColumnMissing`` or ``BadData``, which names row, column and rule.
     """
     _check_file(path)
     if path.suffix == ".parquet":
@@ -50,7 +52,7 @@ def load_table(path: Path, schema: Schema) -> Table:
         from jazari.studies.data.csv_file import read_chunks as read_csv
 
         chunks = read_csv(path, schema)
-    return build_table(chunks, schema, str(path))
+    return build_table(chunks, schema, str(path), key)
 
 
 def _check_file(path: Path) -> None:
@@ -74,7 +76,7 @@ def needed_columns(schema: Schema) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def build_table(chunks: Iterator[Chunk], schema: Schema, where: str) -> Table:
+def build_table(chunks: Iterator[Chunk], schema: Schema, where: str, key: bytes | None = None) -> Table:
     """Check and convert all chunks."""
     builders = [_builder(variable, schema) for variable in schema.variables]
     used = [builder for builder in builders if builder is not None]
@@ -87,10 +89,10 @@ def build_table(chunks: Iterator[Chunk], schema: Schema, where: str) -> Table:
             builder.add(chunk)
     if rows == 0:
         raise UnreadableData(f"{where} has no rows: export it again.")
-    return _assemble(used, schema, rows)
+    return _assemble(used, schema, rows, key)
 
 
-def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int) -> Table:
+def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int, key: bytes | None) -> Table:
     columns = {builder.variable.name: builder.finish() for builder in builders}
     subject, subjects = encode_subjects([columns[name] for name in schema.subject], rows)
     kinds = {variable.name: variable.kind for variable in schema.variables}
@@ -101,7 +103,17 @@ def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int) -> Table:
         subjects,
         numeric={n: c for n, c in columns.items() if kinds[n] == "numeric"},
         codes={n: c for n, c in columns.items() if kinds[n] == "category"},
+        identity=None if key is None else _identity(builders, columns, schema, key),
     )
+
+
+def _identity(builders: Sequence[_Builder], columns: dict[str, npt.NDArray[Any]], schema: Schema, key: bytes) -> Prints:
+    """The subject of each row by its identifying columns, or, where there are none, the row by its values."""
+    named = {builder.variable.name: builder for builder in builders}
+    identity = of_texts(["subject"], key)
+    for name in schema.subject or sorted(named):
+        identity = join(identity, named[name].prints(columns[name], key))
+    return identity if schema.subject else numbered(identity)
 
 
 @dataclass
@@ -135,6 +147,10 @@ class _Builder:
     def absent(self, converted: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Which of the converted cells are missing."""
         raise NotImplementedError
+
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """A keyed fingerprint of each cell of the finished column."""
+        return of_numbers(column, key)
 
     def refuse(self, chunk: Chunk, bad: npt.NDArray[np.bool_], rule: str) -> None:
         """Raise ``BadData`` for the first row that is ``bad``."""
@@ -237,6 +253,10 @@ class _Category(_Builder):
         """-1."""
         return np.asarray(converted < 0)
 
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """Those of the levels' texts."""
+        return of_codes(column, self.variable.levels, key)
+
 
 class _Identifier(_Builder):
     """Equal numbers for equal texts; the texts themselves are forgotten."""
@@ -254,6 +274,10 @@ class _Identifier(_Builder):
     def absent(self, converted: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """-1."""
         return np.asarray(converted < 0)
+
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """Those of the texts."""
+        return of_texts(self.seen, key)[column]
 
 
 def as_texts(cells: Cells) -> list[str | None]:

@@ -16,7 +16,7 @@ from jazari.studies.contract import Contract, Output, Partition
 from jazari.studies.data.schema import AgreedVariable, Schema
 from jazari.studies.data.table import Floats, Table
 from jazari.studies.messages import Sums
-from jazari.studies.recipes.base import Plan, parse_parameters
+from jazari.studies.recipes.base import Division, Plan, parse_parameters
 from jazari.studies.recipes.cells import count_subjects
 from jazari.studies.recipes.glm_design import SUBJECTS_PER_COLUMN, Design, GlmParameters, LocalDesign, Rows
 from jazari.studies.recipes.glm_result import build_result
@@ -73,6 +73,11 @@ class Glm:
         rows = local.choose()
         sums = _evidence(local, rows)
         return sums | (_moments(local, rows, state) if state.phase == "moments" else _newton(local, rows, state))
+
+    def divisions(self, table: Table, _state: GlmState, plan: Plan) -> tuple[Division, ...]:
+        """The rows used, by each factor and outcome and by pairs of them: products of columns are sums over these."""
+        local = LocalDesign(Design(plan), table)
+        return local.divisions(local.choose().used)
 
     def update(self, state: GlmState, total: Sums, plan: Plan) -> GlmState:
         """Scale and choose columns after the moments, then Newton steps until they vanish."""
