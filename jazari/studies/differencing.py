@@ -42,6 +42,11 @@ class Cells:
     content: Mapping[str, Prints]
 
     @cached_property
+    def once(self) -> bool:
+        """Whether each subject has one row."""
+        return np.unique(self.subject).size == self.subject.size
+
+    @cached_property
     def digest(self) -> str:
         """Equal for divisions of the same rows into the same cells, measuring the same variables."""
         hashed = blake2b(digest_size=16)
@@ -61,21 +66,35 @@ def too_similar(new: Cells, old: Cells, floor: int) -> bool:
     shared = sorted(set(new.content) & set(old.content))
     if not shared:
         return False
-    if _by_subject(new, old, floor):
+    if new.once and old.once:
+        return _single_rows_too_similar(new, old, shared, floor)
+    if _few_more(new, old, floor):
         return True
     return any(_small_cut(_edges(new, old, new.content[v], old.content[v]), floor) for v in shared)
 
 
-def _by_subject(new: Cells, old: Cells, floor: int) -> bool:
-    """By who is in the cells alone, which no change of a unit or a code between two versions can hide."""
-    if _once(new.subject) and _once(old.subject):
-        return _small_cut(_edges(new, old, new.subject, old.subject), floor)
+def _single_rows_too_similar(new: Cells, old: Cells, shared: Sequence[str], floor: int) -> bool:
+    """With one row a subject: by who is in the cells, which no change of unit hides, then by changed values."""
+    edges = _edges(new, old, new.subject, old.subject)
+    if _any_thin(edges, floor) and _small_cut(edges, floor):
+        return True
+    one, other = new.content, old.content
+    changed = [v for v in shared if not np.isin(one[v], other[v]).all() or not np.isin(other[v], one[v]).all()]
+    if all(np.array_equal(np.isin(one[v], other[v]), np.isin(new.subject, old.subject)) for v in changed):
+        return False  # who is in both has the same values
+    return any(_small_cut(_edges(new, old, one[v], other[v]), floor) for v in changed)
+
+
+def _any_thin(edges: _Edges, floor: int) -> bool:
+    """Whether any edge has fewer than ``floor`` rows: without one there is no small cut."""
+    count = np.bincount(edges.one * edges.nodes + edges.other)
+    return bool(((count > 0) & (count < floor)).any())
+
+
+def _few_more(new: Cells, old: Cells, floor: int) -> bool:
+    """Whether all that is in one and all that is in the other differ by few subjects, whatever their values."""
     only = (np.setdiff1d(new.subject, old.subject).size, np.setdiff1d(old.subject, new.subject).size)
     return any(0 < count < floor for count in only) and sum(only) < floor
-
-
-def _once(subject: Prints) -> bool:
-    return np.unique(subject).size == subject.size
 
 
 @dataclass(frozen=True)
@@ -224,11 +243,13 @@ def _projected(codes: Codes, weights: Floats, cells: int) -> Floats:
     for start in range(0, len(codes), CHUNK):
         inside = _indicator(codes[start : start + CHUNK], cells)
         gram += inside.T @ (inside * weights[start : start + CHUNK, None])
+    told = np.unique(gram, axis=1, return_index=True)[1]  # the same cell told twice adds nothing
+    gram = gram[np.ix_(told, told)]
     size = 1 / np.sqrt(np.where(np.diag(gram) > 0, np.diag(gram), 1.0))
     values, vectors = np.linalg.eigh(gram * np.outer(size, size))
     kept = values > _DEPENDENT
     root = size[:, None] * vectors[:, kept] / np.sqrt(values[kept])
-    parts = [_indicator(codes[start : start + CHUNK], cells) @ root for start in range(0, len(codes), CHUNK)]
+    parts = [_indicator(codes[start : start + CHUNK], cells)[:, told] @ root for start in range(0, len(codes), CHUNK)]
     return np.concatenate(parts)
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from jazari.core.canonical import canonical_json, digest
+from jazari.core.canonical import digest
 from jazari.core.files import locked, plain_os_errors, write_private
 from jazari.core.identifiers import RecordRef
 from jazari.studies.agreement import StudyText
@@ -117,9 +117,10 @@ class Memory:
         return key
 
     def check(self, question: Question, table: Table, divisions: Sequence[Division]) -> None:
-        """Raise what ``ask`` would, and keep nothing."""
+        """Raise what ``ask`` would, whoever takes part, and keep nothing."""
         with self._locked(self._folder / question.dataset):
-            self._admit(question, table, divisions)
+            index, key = self._load(question.dataset), self.key()
+            self._check_similar(index, question, [cells_of(table, division, key) for division in divisions])
 
     def ask(self, question: Question, table: Table, divisions: Sequence[Division]) -> None:
         """Keep, durably and before anything leaves, that these cells are told; or refuse.
@@ -198,7 +199,7 @@ class Memory:
         return index
 
     def _save(self, dataset: str, index: Index) -> None:
-        write_private(self._folder / dataset / "index.json", canonical_json(index.model_dump(mode="json")))
+        write_private(self._folder / dataset / "index.json", index.model_dump_json().encode())
 
     def _write(self, dataset: str, cells: Cells) -> None:
         path = self._folder / dataset / f"{cells.digest}.npz"

@@ -187,7 +187,7 @@ def _told_cells(
 
 
 def _quantile(counts: Any, edges: Sequence[float], q: float, floor: int) -> float | None:
-    if counts.sum() * min(q, 1 - q) < floor:
+    if counts.sum() * min(q, 1 - q) < floor - 1e-9:
         return None
     target, seen = q * counts.sum(), 0
     for place, count in enumerate(counts):

@@ -108,7 +108,7 @@ def quantiles(counts: Array, edges: Floats, wanted: Sequence[float], fewest: int
     tells about the few subjects at its edge.
     """
     cumulative = np.cumsum(counts)
-    enough = {q: float(cumulative[-1]) * min(q, 1 - q) >= fewest for q in wanted}
+    enough = {q: float(cumulative[-1]) * min(q, 1 - q) >= fewest - 1e-9 for q in wanted}
     return {repr(q): _quantile(cumulative, counts, edges, q, fewest) if enough[q] else None for q in wanted}
 
 
