@@ -54,12 +54,18 @@ class Partition(_Frozen):
 
 
 class Contract(_Frozen):
-    """What one round sends (``outputs``), and what the guard sees but never sends (``evidence``)."""
+    """What one round sends (``outputs``), and what the guard sees but never sends (``evidence``).
+
+    ``parameters``: how many numbers are estimated from the subjects that the count ``estimated_from`` counts;
+    the guard refuses more than a third of these. None are declared by default.
+    """
 
     phase: str
     outputs: tuple[Output, ...]
     evidence: tuple[Output, ...] = ()
     partitions: tuple[Partition, ...] = Field(default=())
+    parameters: int = Field(default=0, ge=0)
+    estimated_from: str = "subjects"
 
     def check(self, sums: Mapping[str, Array], institutes: int = 1) -> None:
         """Raise ``BrokenContract`` unless ``sums`` are exactly the outputs, within their bounds.

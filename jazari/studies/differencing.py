@@ -50,10 +50,9 @@ class Cells:
     def digest(self) -> str:
         """Equal for divisions of the same rows into the same cells, measuring the same variables."""
         hashed = blake2b(digest_size=16)
-        order = np.lexsort((*self.content.values(), self.cell, self.subject))
         for name, array in sorted({"": self.subject, **self.content}.items()):
-            hashed.update(f"{name}:".encode() + array[order].tobytes())
-        hashed.update(self.cell[order].tobytes())
+            order = np.lexsort((array, self.cell))
+            hashed.update(f"{name}:".encode() + array[order].tobytes() + self.cell[order].tobytes())
         return hashed.hexdigest()
 
     def population(self, variable: str) -> str:

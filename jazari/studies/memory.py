@@ -233,7 +233,7 @@ def cells_of(table: Table, division: Division, key: bytes) -> Cells:
     """A division of ``table`` as it is kept. Raises ``MemoryUnreadable`` for a table without fingerprints."""
     if table.identity is None:
         raise MemoryUnreadable("The table was loaded without this institute's key: load it with the key.")
-    inside = division.cell >= 0
+    inside = table.order[division.cell[table.order] >= 0]
     subject = table.identity[inside]
     content = {
         name: numbered(join(subject, table.value_prints(name, key)[inside]))

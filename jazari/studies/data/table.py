@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jazari.studies.data.identity import Prints, of_codes, of_numbers
+from jazari.studies.data.identity import Prints, join, of_codes, of_numbers
 from jazari.studies.data.schema import Schema
 from jazari.studies.errors import ColumnMissing, IncompatibleData
 
@@ -55,6 +56,14 @@ class Table:
             raise IncompatibleData(f"The level {unknown[0]!r} of {name!r} is not in the study: ask for a new study.")
         lookup = np.array([*(place[level] for level in own), -1], dtype=np.int64)
         return lookup[self.codes[name]]
+
+    @cached_property
+    def order(self) -> Codes:
+        """The rows in an order that follows from their own values, whatever the order of the file."""
+        whole = np.zeros(self.rows, dtype=np.uint64)
+        for name in sorted((*self.numeric, *self.codes)):
+            whole = join(whole, self.value_prints(name, b""))
+        return np.argsort(whole, kind="stable")
 
     def value_prints(self, name: str, key: bytes) -> Prints:
         """A keyed fingerprint of each row's value of a numeric variable or category. Shape (rows,)."""

@@ -98,6 +98,10 @@ class Glm:
             "(with the residuals of the model so far), over those rows, "
             f"in up to {parameters.max_iterations + 2} rounds.",
             *(f"How many rows have each level of {v.name}." for v in design.categories),
+            *(
+                f"Whether rows of each declared level of {v.name} are used at all (rare and absent look the same)."
+                for v in design.categories
+            ),
             f"Rows of a rare level are left out, and {SUBJECTS_PER_COLUMN} subjects a coefficient are needed.",
             *(sentence for v in design.categories for sentence in levels_of_one(v.name, datasets)),
         ]
@@ -128,6 +132,8 @@ def _moments_contract(design: Design, state: GlmState | None) -> Contract:
                subjects=None),
         Output(name="squares", shape=shape, lower=0.0, upper=None if width is None else width**2, per="rows"),
         *(_count(f"levels.{v.name}", (len(v.levels),), None) for v in design.categories),
+        *(Output(name=f"left_out.{v.name}", shape=(len(v.levels),), dtype="int64", lower=0, upper=1)
+          for v in design.categories),
     ]  # fmt: skip
     if design.plan.parameters.family == "binomial":
         outputs.append(_count("positive", (), None))
@@ -198,7 +204,11 @@ def _moments(local: LocalDesign, rows: Rows, state: GlmState) -> Sums:
     }
     for variable in design.categories:
         codes = local.codes[variable.name][rows.used]
-        sums[f"levels.{variable.name}"] = np.bincount(codes, minlength=len(variable.levels)).astype(np.int64)
+        counts = np.bincount(codes, minlength=len(variable.levels)).astype(np.int64)
+        # Rare and absent look the same: who reads the flag must not learn that a level has some rows here.
+        declared = np.isin(variable.levels, local.table.schema.variable(variable.name).levels)
+        sums[f"levels.{variable.name}"] = counts
+        sums[f"left_out.{variable.name}"] = (declared & (counts == 0)).astype(np.int64)
     if design.plan.parameters.family == "binomial":
         sums["positive"] = np.array(int((local.response[rows.used, 0] == 1).sum()))
     return sums
