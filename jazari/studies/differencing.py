@@ -223,7 +223,8 @@ def largest_leverage(divisions: Sequence[Cells], variable: str) -> float:
         cells += int(division.cell.max(initial=-1)) + 1
     first, atom = _atoms(codes)
     _, subject, rows_of = np.unique(owner, return_inverse=True, return_counts=True)
-    projected = _projected(codes[first], np.bincount(atom, weights=1 / rows_of[subject]), cells)
+    weights = np.bincount(atom, weights=1 / rows_of[subject]).astype(np.float64)
+    projected = _projected(codes[first], weights, cells)
     return _largest_share(projected, atom, subject, rows_of)
 
 

@@ -39,6 +39,7 @@ FEWEST_INSTITUTES = 3
 KEY_BYTES = 32
 HOLDER = "Another process of this institute's engine"
 LOCK_SECONDS = 3600.0
+MOST_COMPARED = 100_000
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Memory:
     def __init__(self, engine_folder: Path) -> None:
         self._folder = engine_folder / "memory"
         self._known: dict[Path, Cells] = {}
+        self._compared: dict[tuple[str, str, int], bool] = {}
 
     def key(self) -> bytes:
         """The secret for fingerprints, made at the first use. Raises ``MemoryUnreadable`` if it was lost."""
@@ -168,13 +170,22 @@ class Memory:
             return
         old = [(self._read(question.dataset, name), floor) for name, floor in floors.items() if floor > 1]
         for cells in fresh.values():
-            if any(too_similar(cells, kept, min(floor, question.floor)) for kept, floor in old):
+            if any(self._too_similar(cells, kept, min(floor, question.floor)) for kept, floor in old):
                 raise _too_similar(question.floor)
         known = [*(kept for kept, _ in old), *fresh.values()]
         most = max(LARGEST_LEVERAGE, 1 / min([question.floor, *(floor for _, floor in old)])) + 1e-6
         for variable in sorted({name for cells in fresh.values() for name in cells.content}):
             if largest_leverage([cells for cells in known if variable in cells.content], variable) > most:
                 raise _too_similar(question.floor)
+
+    def _too_similar(self, new: Cells, old: Cells, floor: int) -> bool:
+        """As ``too_similar``; a process that is asked the same again does not compute it again."""
+        pair = (new.digest, old.digest, floor)
+        if pair not in self._compared:
+            if len(self._compared) >= MOST_COMPARED:
+                self._compared.clear()
+            self._compared[pair] = too_similar(new, old, floor)
+        return self._compared[pair]
 
     @contextmanager
     def _locked(self, folder: Path) -> Iterator[None]:

@@ -277,7 +277,7 @@ class _Identifier(_Builder):
 
     def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
         """Those of the texts."""
-        return of_texts(self.seen, key)[column]
+        return np.asarray(of_texts(self.seen, key)[column])
 
 
 def as_texts(cells: Cells) -> list[str | None]:
