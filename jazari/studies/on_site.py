@@ -67,7 +67,7 @@ def _first_message(here: Here, text: StudyText) -> tuple[Contract, Sums, int]:
     schema = declaration_of(data)
     check_agreed(schema, text.variables)
     memory = Memory(here.engine_folder)
-    table = load_table(Path(data.path), schema, memory.key())
+    table = load_table(Path(data.path), schema, memory.key_for_now())
     recipe, plan = plan_of(text, len(text.institutes))
     state = recipe.initial_state(plan)
     contract = recipe.contract(state, plan)

@@ -70,6 +70,16 @@ def test_the_same_again_adds_nothing_and_a_refusal_leaves_nothing(tmp_path: Path
     assert len(list(index.parent.glob("*.npz"))) == 1
 
 
+def test_a_check_sees_what_was_answered_and_makes_no_file(tmp_path: Path, memory: Memory, table: Table) -> None:
+    nobody = Memory(tmp_path / "nobody")
+    fresh = load_table(tmp_path / "soil.csv", schema(), nobody.key_for_now())
+    nobody.check(question(), fresh, divide(fresh, 90))
+    assert not (tmp_path / "nobody").exists()
+    memory.ask(question(), table, divide(table, 90))
+    with pytest.raises(TooSimilar):
+        memory.check(question("check", text="b", institutes=["fes"]), table, divide(table, 91))
+
+
 def test_other_data_sets_do_not_matter_and_the_floor_is_the_lower_one(memory: Memory, table: Table) -> None:
     memory.ask(question(floor=4), table, divide(table, 90))
     memory.ask(question("r-2", text="b"), table, divide(table, 95))
