@@ -125,7 +125,7 @@ def test_what_cannot_be_read_denies(tmp_path: Path, memory: Memory, table: Table
     folder = tmp_path / "engine/memory"
     index, key = folder / "soil/index.json", folder / "key"
     (division,) = (folder / "soil").glob("*.npz")
-    changes = {
+    changes: dict[str, Any] = {
         "cut": lambda: index.write_bytes(index.read_bytes()[:-20]),
         "other": lambda: index.write_text(json.dumps({"key": "0", "entries": []})),
         "gone": index.unlink,
