@@ -59,6 +59,8 @@ class Contract(_Frozen):
 
     With ``noise``, the guard itself adds it to every output before anything leaves; the evidence ``<output>.most``
     is then the most that one subject contributes to that output.
+    ``parameters``: how many numbers are estimated from the subjects that the count ``estimated_from`` counts;
+    the guard refuses more than a third of these. None are declared by default.
     """
 
     phase: str
@@ -66,6 +68,8 @@ class Contract(_Frozen):
     evidence: tuple[Output, ...] = ()
     partitions: tuple[Partition, ...] = Field(default=())
     noise: Noise | None = None
+    parameters: int = Field(default=0, ge=0)
+    estimated_from: str = "subjects"
 
     def check(self, sums: Mapping[str, Array], institutes: int = 1) -> None:
         """Raise ``BrokenContract`` unless ``sums`` are exactly the outputs, within their bounds.

@@ -16,17 +16,22 @@ def disclosures_of(study: StudyText, datasets: Mapping[str, Schema]) -> list[str
     Raises ``UnknownRecipe``, ``BadParameters`` or ``ColumnMissing``.
     """
     recipe, plan = plan_of(study, len(datasets))
-    return [*recipe.disclosures(plan, datasets), _floor(study), *_who_sees(study, len(datasets))]
+    return [*recipe.disclosures(plan, datasets), *_floor(study), *_who_sees(study, len(datasets))]
 
 
-def _floor(study: StudyText) -> str:
+def _floor(study: StudyText) -> list[str]:
     if study.privacy is not None:
-        return (f"Noise protects the figures, not a floor on each: an institute takes part if its data set holds at "
-                f"least {study.floor} distinct subjects.")  # fmt: skip
+        return [f"Noise protects the figures, not a floor on each: an institute takes part if its data set holds at "
+                f"least {study.floor} distinct subjects."]  # fmt: skip
     if study.floor == 1:
-        return "There is no floor: a figure may be about a single subject, so approve this for public data only."
-    return (f"No figure is about fewer than {study.floor} distinct subjects of one institute, nor follows from others "
-            "by subtraction within this study; smaller ones are left out and only their number is told.")  # fmt: skip
+        return ["There is no floor: a figure may be about a single subject, so approve this for public data only."]
+    return [
+        f"No figure is about fewer than {study.floor} distinct subjects of one institute, nor follows from others "
+        "by subtraction within one round (the sentences above say where rounds differ); smaller ones are left out and "
+        "only their number is told.",
+        f"An answer is refused if it less an earlier one about the same data set, in any version, would be about fewer "
+        f"than {study.floor} subjects; the refusal itself tells that.",
+    ]
 
 
 def _who_sees(study: StudyText, institutes: int) -> list[str]:

@@ -6,8 +6,9 @@
     ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData, BadMapping
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
-    ├── messages      BadMessage, BrokenContract, BelowFloor
+    ├── messages      BadMessage, BrokenContract, BelowFloor, Saturated
     ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
+    ├── memory        TooSimilar, OtherInstitutes, MemoryUnreadable
     ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp, NoBudget, BudgetSpent,
     │                 SameData
@@ -116,6 +117,34 @@ class BelowFloor(StudyError):
     """Sums that tell about fewer distinct subjects than the study's floor."""
 
     code = "studies.below-floor"
+    exit_code = ExitCode.REFUSED
+
+
+class Saturated(StudyError):
+    """More numbers would be estimated from the rows than a third of the subjects."""
+
+    code = "studies.saturated"
+    exit_code = ExitCode.REFUSED
+
+
+class TooSimilar(StudyError):
+    """The answer and earlier ones about the same data set could together tell about too few subjects."""
+
+    code = "studies.too-similar"
+    exit_code = ExitCode.REFUSED
+
+
+class OtherInstitutes(StudyError):
+    """The same was answered with other institutes: the difference of the totals would be theirs."""
+
+    code = "studies.other-institutes"
+    exit_code = ExitCode.REFUSED
+
+
+class MemoryUnreadable(StudyError):
+    """What this institute has answered before cannot be read, so that nothing more is answered."""
+
+    code = "studies.memory-unreadable"
     exit_code = ExitCode.REFUSED
 
 

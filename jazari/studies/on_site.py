@@ -29,10 +29,12 @@ from jazari.studies.errors import NotAsked, RecipeChanged
 from jazari.studies.guard import release
 from jazari.studies.inputs import fetch_inputs
 from jazari.studies.mappings import stored_mapping
+from jazari.studies.memory import Memory, question_of
 from jazari.studies.messages import Sums
 from jazari.studies.operations import Here
 from jazari.studies.overview import study_of
 from jazari.studies.privacy.payment import Payments
+from jazari.studies.recipes.base import divisions_of
 from jazari.studies.recipes.registry import plan_of
 from jazari.studies.registered import studied
 
@@ -57,7 +59,7 @@ def check(here: Here, reference: str) -> dict[str, Any]:
         facts["rows"], facts["subjects"] = table.rows, table.subjects
         facts["variables"] = account(table, mapping, study.text.variables)
         inputs = fetch_inputs(here, study.text)
-        contract, sums = _first_message(study.text, studied(table, study.text, mapping), inputs)
+        contract, sums = _first_message(here, study.text, studied(table, study.text, mapping), inputs)
         facts["outputs"] = [_describe(output.name, sums) for output in contract.outputs]
     except JazariError as error:
         facts["refused"], facts["code"] = str(error), error.code
@@ -125,14 +127,18 @@ def _own_table(here: Here, text: StudyText, mapping: ColumnMapping | None) -> Ta
     if mapping is None:
         require_all_mapped(mapping, schema, text.variables)
     check_mapping(mapping, schema, text.variables)
-    return load_table(Path(data.path), schema, texts_among(text.variables))
+    return load_table(Path(data.path), schema, texts_among(text.variables), Memory(here.engine_folder).key_for_now())
 
 
-def _first_message(text: StudyText, table: Table, inputs: Path) -> tuple[Contract, Sums]:
+def _first_message(here: Here, text: StudyText, table: Table, inputs: Path) -> tuple[Contract, Sums]:
     recipe, plan = plan_of(text, len(text.institutes), inputs)
     state = recipe.initial_state(plan)
     contract = recipe.contract(state, plan)
-    return contract, release(contract, recipe.local(table, state, plan), text.floor)
+    released = release(contract, recipe.local(table, state, plan), text.floor)
+    if contract.noise is None:
+        question = question_of(text, here.namespace, "check", 1, text.institutes)
+        Memory(here.engine_folder).check(question, table, divisions_of(recipe, table, state, plan))
+    return contract, released
 
 
 def _describe(name: str, sums: Sums) -> dict[str, Any]:

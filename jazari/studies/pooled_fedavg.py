@@ -221,7 +221,9 @@ def _words(text: str) -> list[str]:
     for one, other in _WRITTEN_OTHERWISE.items():
         text = text.replace(one, other)
     bare = "".join(character for character in unicodedata.normalize("NFKD", text) if not _is_mark(character))
-    return [re.sub(r"\d", lambda digit: str(int(digit[0])), word)[:60] for word in re.findall(r"[^\W_]+", bare)]
+    return [
+        re.sub(r"\d", lambda digit: str(int(digit[0])), word)[:60] for word in re.findall(r"[^\W_]+", bare.casefold())
+    ]
 
 
 def _is_mark(character: str) -> bool:

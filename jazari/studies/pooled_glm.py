@@ -98,8 +98,20 @@ def pooled_glm(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
         "ridge": plan.parameters.ridge,
         "reference": reference,
         "levels_without_rows": empty,
+        "left_out": {
+            v.name: {level: _unused(v.name, level, parts, tables) for level in v.levels}
+            for v in (plan.variables[name] for name in plan.parameters.predictors)
+            if v.levels
+        },
         "responses": fits,
     }
+
+
+def _unused(name: str, level: str, parts: list[pd.DataFrame], tables: Mapping[str, Table]) -> int:
+    """How many institutes declare a level and use no row of it."""
+    declared = [level in tables[institute].schema.variable(name).levels for institute in sorted(tables)]
+    used = [bool((part[name] == level).any()) for part in parts]
+    return sum(has and not uses for has, uses in zip(declared, used, strict=True))
 
 
 def _matrix(rows: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, dict[str, str], dict[str, list[str]]]:

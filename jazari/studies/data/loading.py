@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from jazari.studies.data.identity import Prints, join, numbered, of_codes, of_numbers, of_texts
 from jazari.studies.data.schema import MAX_ROWS, MAX_TEXT, Schema, Variable
 from jazari.studies.data.table import Codes, Floats, Table, encode_subjects
 from jazari.studies.errors import BadData, UnreadableData
@@ -36,11 +37,11 @@ class Chunk:
     columns: dict[str, Cells]
 
 
-def load_table(path: Path, schema: Schema, texts: Collection[str] = ()) -> Table:
+def load_table(path: Path, schema: Schema, texts: Collection[str] = (), key: bytes | None = None) -> Table:
     """Read the declared columns of a ``.csv``, ``.data``, ``.txt``, ``.tsv`` or ``.parquet`` file.
 
-    Of the text variables only those named in ``texts`` are read.
-    Raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``, which names row, column and rule.
+    Of the text variables only those named in ``texts`` are read. With a ``key``, the table knows its subjects by
+    keyed fingerprints. Raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``, which names row, column and rule.
     """
     _check_file(path)
     if path.suffix == ".parquet":
@@ -51,7 +52,7 @@ def load_table(path: Path, schema: Schema, texts: Collection[str] = ()) -> Table
         from jazari.studies.data.csv_file import read_chunks as read_csv
 
         chunks = read_csv(path, schema, needed_columns(schema, texts))
-    return build_table(chunks, schema, str(path), texts)
+    return build_table(chunks, schema, str(path), texts, key)
 
 
 def _check_file(path: Path) -> None:
@@ -76,7 +77,9 @@ def needed_columns(schema: Schema, texts: Collection[str] = ()) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def build_table(chunks: Iterator[Chunk], schema: Schema, where: str, texts: Collection[str] = ()) -> Table:
+def build_table(
+    chunks: Iterator[Chunk], schema: Schema, where: str, texts: Collection[str] = (), key: bytes | None = None
+) -> Table:
     """Check and convert all chunks."""
     builders = [_builder(variable, schema) for variable in schema.variables]
     builders += [_Text(variable, schema) for variable in schema.variables if _is_text(variable, texts)]
@@ -90,10 +93,10 @@ def build_table(chunks: Iterator[Chunk], schema: Schema, where: str, texts: Coll
             builder.add(chunk)
     if rows == 0:
         raise UnreadableData(f"{where} has no rows: export it again.")
-    return _assemble(used, schema, rows)
+    return _assemble(used, schema, rows, key)
 
 
-def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int) -> Table:
+def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int, key: bytes | None) -> Table:
     texts = {b.variable.name: tuple(b.finish().tolist()) for b in builders if isinstance(b, _Text)}
     columns = {b.variable.name: b.finish() for b in builders if not isinstance(b, _Text)}
     subject, subjects = encode_subjects([columns[name] for name in schema.subject], rows)
@@ -106,7 +109,17 @@ def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int) -> Table:
         numeric={n: c for n, c in columns.items() if kinds[n] == "numeric"},
         codes={n: c for n, c in columns.items() if kinds[n] == "category"},
         texts=texts,
+        identity=None if key is None else _identity(builders, columns, schema, key),
     )
+
+
+def _identity(builders: Sequence[_Builder], columns: dict[str, npt.NDArray[Any]], schema: Schema, key: bytes) -> Prints:
+    """The subject of each row by its identifying columns, or, where there are none, the row by its values."""
+    named = {builder.variable.name: builder for builder in builders}
+    identity = of_texts(["subject"], key)
+    for name in schema.subject or sorted(columns):
+        identity = join(identity, named[name].prints(columns[name], key))
+    return identity if schema.subject else numbered(identity)
 
 
 @dataclass
@@ -140,6 +153,10 @@ class _Builder:
     def absent(self, converted: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Which of the converted cells are missing."""
         raise NotImplementedError
+
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """A keyed fingerprint of each cell of the finished column."""
+        return of_numbers(column, key)
 
     def refuse(self, chunk: Chunk, bad: npt.NDArray[np.bool_], rule: str) -> None:
         """Raise ``BadData`` for the first row that is ``bad``."""
@@ -242,6 +259,10 @@ class _Category(_Builder):
         """-1."""
         return np.asarray(converted < 0)
 
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """Those of the levels' texts."""
+        return of_codes(column, self.variable.levels, key)
+
 
 class _Identifier(_Builder):
     """Equal numbers for equal texts; the texts themselves are forgotten."""
@@ -259,6 +280,10 @@ class _Identifier(_Builder):
     def absent(self, converted: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """-1."""
         return np.asarray(converted < 0)
+
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """Those of the texts."""
+        return np.asarray(of_texts(self.seen, key)[column])
 
 
 class _Text(_Builder):

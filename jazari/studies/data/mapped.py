@@ -38,6 +38,7 @@ def harmonised(table: Table, mapping: ColumnMapping | None, variables: Iterable[
         numeric={v.name: columns[v.name].values for v in agreed if v.kind == "numeric"},
         codes={v.name: _recoded(columns[v.name].values, v, schema) for v in agreed if v.kind == "category"},
         texts={v.name: table.words(v.name) for v in agreed if v.kind == "text"},
+        identity=table.identity,
     )
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from jazari.studies.contract import Contract
 from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, Schema, first_problem
-from jazari.studies.data.table import Table
+from jazari.studies.data.table import Codes, Mask, Table
 from jazari.studies.errors import BadParameters
 from jazari.studies.messages import Sums
 
@@ -151,3 +152,40 @@ class Recipe(Protocol):
 
     def scales(self, plan: Plan, /) -> dict[str, float]:
         """The size of each kind of output, below which differences are measured against it (see ``pooled``)."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows divided into cells of which sums about ``measures`` (variables) leave: one index a row, -1 for none.
+
+    The institute's memory keeps who was in which cell. It never leaves the institute.
+    """
+
+    measures: tuple[str, ...]
+    cell: Codes
+
+
+@runtime_checkable
+class Divides(Protocol):
+    """A recipe that says which cells of rows its sums tell about. One that does not is taken as one cell."""
+
+    def divisions(self, table: Table, state: Any, plan: Plan) -> tuple[Division, ...]:
+        """The divisions behind the sums of the round that starts from ``state``."""
+
+
+def divisions_of(recipe: Recipe, table: Table, state: Any, plan: Plan) -> tuple[Division, ...]:
+    """What ``recipe`` says of its cells, or all rows that are complete in its variables as one cell."""
+    if isinstance(recipe, Divides):
+        return recipe.divisions(table, state, plan)
+    names = recipe.variables(plan.parameters)
+    return (Division(names, np.where(complete_rows(table, plan, names), 0, -1)),)
+
+
+def complete_rows(table: Table, plan: Plan, names: tuple[str, ...]) -> Mask:
+    """Rows without a missing value in ``names``."""
+    mask = np.ones(table.rows, dtype=np.bool_)
+    for name in names:
+        variable = plan.variable(name)
+        numeric = variable.kind == "numeric"
+        mask &= ~np.isnan(table.numbers(name)) if numeric else table.levels(name, variable.levels) >= 0
+    return mask

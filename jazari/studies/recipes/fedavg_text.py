@@ -35,7 +35,8 @@ def tokens(text: str) -> list[str]:
 
 @lru_cache(maxsize=100_000)
 def _words(piece: str) -> tuple[str, ...]:
-    return tuple(word[:LONGEST_WORD] for word in "".join(_kept(piece)).split())
+    # Folded again: decomposing makes plain capitals of mathematical and other letters that have no small form.
+    return tuple(word[:LONGEST_WORD] for word in "".join(_kept(piece)).casefold().split())
 
 
 def _kept(text: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from jazari.studies.contract import Contract, Output
 from jazari.studies.data.schema import AgreedVariable, Schema
 from jazari.studies.data.table import Floats, Table
 from jazari.studies.messages import Sums
-from jazari.studies.recipes.base import Plan, parse_parameters
+from jazari.studies.recipes.base import Division, Plan, parse_parameters
 from jazari.studies.recipes.glm_bounds import Largest, centre_of, reach_of
 from jazari.studies.recipes.glm_design import (
     SUBJECTS_PER_COLUMN,
@@ -82,6 +82,11 @@ class Glm:
         sums = local.counts(rows)
         return sums | (_moments(local, rows, state) if state.phase == "moments" else _newton(local, rows, state))
 
+    def divisions(self, table: Table, _state: GlmState, plan: Plan) -> tuple[Division, ...]:
+        """The rows used, by each factor and outcome and by pairs of them: products of columns are sums over these."""
+        local = LocalDesign(Design(plan), table)
+        return local.divisions(local.choose().used)
+
     def update(self, state: GlmState, total: Sums, plan: Plan) -> GlmState:
         """Scale and choose columns after the moments, then Newton steps until they vanish."""
         design = Design(plan)
@@ -101,6 +106,10 @@ class Glm:
             "(with the residuals of the model so far), over those rows, "
             f"in up to {parameters.max_iterations + 2} rounds.",
             *(f"How many rows have each level of {v.name}." for v in design.categories),
+            *(
+                f"Whether rows of each declared level of {v.name} are used at all (rare and absent look the same)."
+                for v in design.categories
+            ),
             f"Rows of a rare level are left out, and {SUBJECTS_PER_COLUMN} subjects a coefficient are needed.",
             *(sentence for v in design.categories for sentence in levels_of_one(v.name, datasets)),
         ]
@@ -119,6 +128,8 @@ def _moments_contract(design: Design, state: GlmState | None) -> Contract:
                subjects=None),
         Output(name="squares", shape=shape, lower=0.0, upper=None if width is None else width**2, per="rows"),
         *(count_output(f"levels.{v.name}", (len(v.levels),), None) for v in design.categories),
+        *(Output(name=f"left_out.{v.name}", shape=(len(v.levels),), dtype="int64", lower=0, upper=1)
+          for v in design.categories),
     ]  # fmt: skip
     if design.plan.parameters.family == "binomial":
         outputs.append(count_output("positive", (), None))
@@ -144,6 +155,10 @@ def _newton_contract(design: Design, largest: Largest | None) -> Contract:
 
 def _moments(local: LocalDesign, rows: Rows, state: GlmState) -> Sums:
     sums = local.moments(rows.used, state.centre)
+    for variable in local.design.categories:
+        # Rare and absent look the same: who reads the flag must not learn that a level has some rows here.
+        declared = np.isin(variable.levels, local.table.schema.variable(variable.name).levels)
+        sums[f"left_out.{variable.name}"] = (declared & (sums[f"levels.{variable.name}"] == 0)).astype(np.int64)
     if local.design.plan.parameters.family == "binomial":
         sums["positive"] = np.array(int((local.response[rows.used, 0] == 1).sum()))
     return sums

@@ -7,7 +7,7 @@ on which levels occur.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.data.table import Codes, Floats, Mask, Table, distinct_subjects
 from jazari.studies.errors import BadParameters, BelowFloor
 from jazari.studies.messages import Sums
-from jazari.studies.recipes.base import Plan
+from jazari.studies.recipes.base import Division, Plan
 from jazari.studies.recipes.cells import FEW_VALUES, count_subjects
 
 SUBJECTS_PER_COLUMN = 3
@@ -195,13 +195,28 @@ class LocalDesign:
         self._refuse_too_few(used, floor)
         return Rows(used, self._smallest(used), count_subjects(self.table.subject[~used]))
 
+    def divisions(self, used: Mask) -> tuple[Division, ...]:
+        """The rows used, whole, by each factor and outcome, and by each pair of which one is a factor."""
+        measured = tuple(v.name for v in (*self.design.predictors, *self.design.responses))
+        factors, outcomes = self._named_factors(used), self._named_outcomes(used)
+        single = [np.where(used, 0, -1), *factors.values(), *outcomes.values()]
+        found = [Division(measured, cell) for cell in single]
+        for place, (name, factor) in enumerate(factors.items()):
+            others = {**dict(list(factors.items())[place + 1 :]), **outcomes}
+            found += [Division((name, other), cross(factor, cell)) for other, cell in others.items()]
+        return tuple(found)
+
     def _outcomes(self, used: Mask) -> list[Codes]:
-        columns = (self.response[:, index] for index in range(self.response.shape[1]))
-        return [codes for column in columns if (codes := _few_valued(column, used)) is not None]
+        return list(self._named_outcomes(used).values())
 
     def _factors(self, used: Mask) -> list[Codes]:
-        numeric = [_few_valued(column, used) for column in self.numbers.values()]
-        return [np.where(used, codes, -1) for codes in self.codes.values()] + [c for c in numeric if c is not None]
+        return list(self._named_factors(used).values())
+
+    def _named_outcomes(self, used: Mask) -> dict[str, Codes]:
+        return _few({v.name: self.response[:, index] for index, v in enumerate(self.design.responses)}, used)
+
+    def _named_factors(self, used: Mask) -> dict[str, Codes]:
+        return {name: np.where(used, codes, -1) for name, codes in self.codes.items()} | _few(self.numbers, used)
 
     def _refuse_rare_outcome(self, used: Mask, floor: int) -> None:
         for outcome in self._outcomes(used):
@@ -326,6 +341,12 @@ def largest_shift(variables: tuple[AgreedVariable, ...], centre: Floats, scale: 
             return None
         widths.append(max(variable.upper - middle, middle - variable.lower) / size)
     return float(max(widths, default=0.0))
+
+
+def _few(columns: Mapping[str, Floats], used: Mask) -> dict[str, Codes]:
+    """The columns that have few values, as codes."""
+    coded = {name: _few_valued(column, used) for name, column in columns.items()}
+    return {name: codes for name, codes in coded.items() if codes is not None}
 
 
 def _few_valued(column: Floats, used: Mask) -> Codes | None:

@@ -14,7 +14,10 @@ from jazari.studies.recipes.glm_solve import GlmState
 
 
 def build_result(design: Design, state: GlmState) -> dict[str, Any]:
-    """Coefficients with standard errors per response, fit, and which levels are the reference or have no rows."""
+    """Coefficients with standard errors per response, fit, and which levels are the reference or have no rows.
+
+    ``left_out`` counts for each level the institutes that declare it and use no row of it: rare or absent there.
+    """
     empty = empty_levels(design, state.active, state.references)
     return {
         "family": design.plan.parameters.family,
@@ -23,6 +26,9 @@ def build_result(design: Design, state: GlmState) -> dict[str, Any]:
         "ridge": design.plan.parameters.ridge,
         "reference": dict(state.references),
         "levels_without_rows": empty,
+        "left_out": {
+            name: dict(zip(design.plan.variable(name).levels, counts, strict=True)) for name, counts in state.left_out
+        },
         "responses": {v.name: _response(design, state, index) for index, v in enumerate(design.responses)},
     }
 

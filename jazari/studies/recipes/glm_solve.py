@@ -45,7 +45,8 @@ STUCK_AFTER, STUCK_STEP = 12, 0.3
 class GlmState:
     """``centre``, ``scale`` are by numeric variable of the design; ``beta`` is (columns, responses), standardised.
 
-    ``active`` marks the columns that are estimated. The rest is what the last round said.
+    ``active`` marks the columns that are estimated; ``left_out`` counts, by category and level, the institutes
+    that declare the level and use no row of it. The rest is what the last round said.
     """
 
     phase: Literal["moments", "newton"] = "moments"
@@ -58,6 +59,7 @@ class GlmState:
     centred: bool = False
     positive_share: float = 0.0
     references: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     active: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     beta: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     previous: Floats | None = None
@@ -104,7 +106,8 @@ def _choose_columns(design: Design, state: GlmState, total: Sums) -> GlmState:
     beta = np.zeros((len(design.terms), len(design.responses)))
     if state.rows <= active.sum():
         return replace(state, failure="There are no more rows than coefficients: use fewer predictors.")
-    return replace(state, active=active, beta=beta, references=references)
+    left_out = tuple((v.name, tuple(total[f"left_out.{v.name}"].tolist())) for v in design.categories)
+    return replace(state, active=active, beta=beta, references=references, left_out=left_out)
 
 
 def active_columns(design: Design, total: Sums, *, whole_first: bool) -> tuple[Mask, tuple[tuple[str, str], ...]]:
