@@ -7,7 +7,7 @@
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor
-    ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes
+    ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes, OpenedBefore
     ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
                       TimedOut
@@ -253,6 +253,13 @@ class AlteredSet(StudyError):
     """Another set of institutes than the one that this institute was first told for the step."""
 
     code = "studies.altered-set"
+    exit_code = ExitCode.REFUSED
+
+
+class OpenedBefore(StudyError):
+    """A total of the agreement that was opened over other institutes before, from which this one could be subtracted."""
+
+    code = "studies.opened-before"
     exit_code = ExitCode.REFUSED
 
 
