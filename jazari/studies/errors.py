@@ -257,7 +257,7 @@ class AlteredSet(StudyError):
 
 
 class OpenedBefore(StudyError):
-    """A total of the agreement that was opened over other institutes before, from which this one could be subtracted."""
+    """A total of the agreement was opened over other institutes before, and this one could be subtracted from it."""
 
     code = "studies.opened-before"
     exit_code = ExitCode.REFUSED

@@ -67,7 +67,8 @@ class RunFolder:
     def _names(self) -> list[str]:
         with plain_os_errors(self.path):
             try:
-                return os.listdir(self.path / "rounds")
+                with os.scandir(self.path / "rounds") as entries:
+                    return [entry.name for entry in entries]
             except FileNotFoundError:
                 return []
 
