@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jazari.studies.errors import AlteredSet, BadSession, BadShares, BrokenContract, StudyError, TooFewInstitutes
-from jazari.studies.messages import Sums
+from jazari.studies.messages import Step, Sums
 from jazari.studies.secure import member
 from jazari.studies.secure.participation import Participation
 from jazari.studies.secure.roster import set_statement
@@ -133,7 +133,7 @@ def test_an_agreement_that_was_refused_opens_nothing() -> None:
 
 
 @pytest.mark.parametrize("step", ["shares", "sums", "agree", "unmask"])
-def test_below_the_threshold_nothing_is_said(step: str) -> None:
+def test_below_the_threshold_nothing_is_said(step: Step) -> None:
     names = names_of(7)  # 5 are needed
     few = names[:4]
     root = Root(names)
@@ -147,12 +147,10 @@ def test_below_the_threshold_nothing_is_said(step: str) -> None:
             root.ask_sums(1, names, few)
         return
     root.ask_sums(1, names, names)
-    institute = root.institutes["i00"]
+    signatures = {name: signature_of(name, 1, names, few) for name in few}
+    told = {"members": root.places(few)} if step == "agree" else root.told_finished(1, few, signatures)
     with pytest.raises(TooFewInstitutes):
-        if step == "agree":
-            institute.answer(1, "agree", {"members": root.places(few)})
-        else:
-            institute.answer(1, "unmask", root.told_finished(1, few, {n: signature_of(n, 1, names, few) for n in few}))
+        root.institutes["i00"].answer(1, step, told)
 
 
 def test_the_study_may_need_more_than_the_threshold() -> None:
@@ -321,17 +319,17 @@ def test_a_certificate_that_the_directory_does_not_know_makes_no_participation()
 # -- out of order, malformed
 
 
-@pytest.mark.parametrize("step", ["sums", "agree", "unmask"])
-def test_steps_out_of_order_are_refused(step: str) -> None:
+def test_steps_out_of_order_are_refused() -> None:
     root = Root(NAMES)
     institute = root.institutes["i00"]
     institute.answer(1, "keys", {})
     extra: Sums = {"members": root.places(NAMES), "shares": np.zeros((4, member.BUNDLE_BYTES), np.uint8)}
     with pytest.raises(AlteredSet, match="were not asked for before"):
-        if step == "sums":
-            institute.sums(1, extra, np.zeros(4, dtype=np.uint64))
-        else:
-            institute.answer(1, step, extra)  # type: ignore[arg-type]
+        institute.sums(1, extra, np.zeros(4, dtype=np.uint64))
+    steps: tuple[Step, ...] = ("agree", "unmask")
+    for step in steps:
+        with pytest.raises(AlteredSet, match="were not"):
+            Institute("i00", NAMES).answer(1, step, extra)
 
 
 def test_a_round_that_was_not_opened_here_is_followed_by_none() -> None:

@@ -145,7 +145,8 @@ def test_a_session_lies_in_a_private_file_and_is_the_same_in_every_process(tmp_p
     assert certificate_of(load_session(tmp_path, RUN, "i00")) == certificate_of(first)
     assert member.announce(load_session(tmp_path, RUN, "i00"), 3) == member.announce(first, 3)
     assert open_session(tmp_path, "r-2", "i00").seed != first.seed
-    assert first.seed.hex() not in repr(first) and repr(first.seed) not in repr(first)
+    assert first.seed.hex() not in repr(first)
+    assert repr(first.seed) not in repr(first)
 
 
 def test_a_forgotten_session_is_gone(tmp_path: Path) -> None:
