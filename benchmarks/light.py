@@ -9,8 +9,6 @@ processor; what one institute alone costs is measured with a few that compute ev
 from __future__ import annotations
 
 import hashlib
-import json
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -49,7 +47,7 @@ SCHEMA: dict[str, Any] = {
         {"name": "group", "kind": "category", "levels": ["a", "b", "c"]},
     ],
 }
-PARAMETERS = {"variables": ["age", "group"], "by": [], "histograms": {"age": [0, 20, 40, 60, 80, 120]}}
+PARAMETERS = {"variables": ["group"]}
 RUN = "r-1"
 ROWS = 120
 
@@ -60,15 +58,14 @@ def names_of(number: int) -> tuple[str, ...]:
 
 
 def study_of(names: tuple[str, ...], secure: bool) -> StudyText:
-    """Statistics of one number and one category: two rounds."""
+    """How often each level of a category occurs: one round."""
     recipe, schema = find_recipe("statistics"), parse_schema(SCHEMA)
-    parameters = {key: value for key, value in PARAMETERS.items() if value}
-    parsed = recipe.parse(parameters)
+    parsed = recipe.parse(PARAMETERS)
     variables = agree_variables(dict.fromkeys(names, schema), recipe.variables(parsed))
     contracts = recipe.contracts(parsed, {variable.name: variable for variable in variables})
     return StudyText(
         title="Made-up people", purpose="To measure.", proposer=names[0], recipe="statistics",
-        recipe_digest=recipe_digest("statistics"), parameters=json.loads(json.dumps(parameters)), variables=variables,
+        recipe_digest=recipe_digest("statistics"), parameters=dict(PARAMETERS), variables=variables,
         datasets={name: f"{name}/dataset/people@1" for name in names}, secure_aggregation=secure, largest_rows=ROWS,
         minimum_institutes=3, contract=tuple(c.model_dump(mode="json") for c in contracts),
         expires=clock.timestamp(clock.now() + timedelta(days=1)),
@@ -123,6 +120,7 @@ class Crowd:
     study: StudyText
     fold: Fold = field(init=False)
     totals: list[bytes] = field(default_factory=list)
+    transcripts: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fold = Fold(self.study, len(self.study.institutes))
@@ -140,7 +138,10 @@ class Crowd:
 
     def transcript(self) -> str:
         """The digest of the totals so far."""
-        return transcript_digest(RUN, agreement_digest(self.study), self.study.institutes, self.totals)
+        if len(self.totals) not in self.transcripts:
+            agreement, names = agreement_digest(self.study), self.study.institutes
+            self.transcripts[len(self.totals)] = transcript_digest(RUN, agreement, names, self.totals)
+        return self.transcripts[len(self.totals)]
 
 
 class Light:
@@ -209,8 +210,13 @@ class Shared:
     @contextmanager
     def installed(self) -> Iterator[Shared]:
         """Put in place of the protocol's own functions, in this process."""
-        kept = session.agree, participation.read_roster, participation.read_certificates
-        agree, read_roster, read_certificates = kept
+        kept = session.agree, participation.read_roster, participation.read_certificates, member.derive
+        agree, read_roster, read_certificates, derive = kept
+
+        def once_derive(secret: bytes, purpose: str, *context: str | int) -> bytes:
+            if purpose not in ("share", "pair-mask"):
+                return derive(secret, purpose, *context)
+            return bytes(self._once((secret, purpose, context), lambda: derive(secret, purpose, *context)))
 
         def shared_agree(private: X25519PrivateKey, public: bytes) -> bytes:
             raw = private.private_bytes_raw()
@@ -228,11 +234,13 @@ class Shared:
 
         session.agree = member.agree = shared_agree  # type: ignore[attr-defined]
         participation.read_roster, participation.read_certificates = once_roster, once_certificates
+        member.derive = once_derive  # type: ignore[attr-defined]
         try:
             yield self
         finally:
             session.agree = member.agree = agree  # type: ignore[attr-defined]
-            participation.read_roster, participation.read_certificates = kept[1:]
+            participation.read_roster, participation.read_certificates = read_roster, read_certificates
+            member.derive = derive  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -310,4 +318,6 @@ def _root(pipe: Connection, folder: str, order: str) -> None:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has held; not what its parent held, as getrusage would say."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
