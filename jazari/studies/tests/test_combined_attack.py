@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from jazari.studies.coordinator import Coordinator
-from jazari.studies.ledger import Ledger
+from jazari.studies.memory import Memory
 from jazari.studies.messages import Array, Message, Sums, decode, encode
 from jazari.studies.participant import Participant
 from jazari.studies.rounds import Fold, add_up, places_of
@@ -191,7 +191,7 @@ def test_the_combined_attack_finds_neither_the_victim_nor_its_small_group(attack
     )
     # Every total that was opened is over all four: no two differ by anybody.
     assert {names for of_run in attacker.opened.values() for names, _ in of_run} == {attacker.network.names}
-    assert "studies.opened-before" in attacker.refusals[0]
+    assert "studies.other-institutes" in attacker.refusals[0]
     assert not any("answered" in refusal for refusal in attacker.refusals)
     assert len(attacker.network.totals("r-4")) == 1, "the total with a state made up for the victim is noise"
 
@@ -200,7 +200,7 @@ def test_control_retry_minus_first_is_the_victim_without_the_memory_of_sets(
     attacker: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Masks and floors hold, and the victim's sums are the difference of two totals."""
-    monkeypatch.setattr(Ledger, "open", lambda *_: None)
+    monkeypatch.setattr(Memory, "released", lambda *_: None)
     attacker.attack()
     assert attacker.finds(attacker.own(1)[attacker.victim])
 

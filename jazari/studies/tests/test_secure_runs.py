@@ -224,7 +224,7 @@ def test_a_second_run_of_the_agreement_does_not_open_a_smaller_set(tmp_path: Pat
     again = network.order("r-2")
     play(again, participants, {(1, "sums"): [network.names[3]]})
     assert again.status().state == "failed"
-    assert "studies.opened-before" in again.status().message
+    assert "studies.other-institutes" in again.status().message
     assert network.totals("r-2") == []
     assert not any("unmask" in name and name.endswith(".unmask") for name in network.root_bytes("r-2"))
     whole = network.order("r-3")
@@ -242,13 +242,13 @@ def test_a_second_run_may_have_fewer_if_the_first_opened_nothing(tmp_path: Path)
     assert again.status().state == "finished"
 
 
-def test_a_ledger_of_opened_totals_that_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
+def test_a_memory_of_opened_totals_that_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
     network = Network(tmp_path, "glm", SMALL, 3)
     coordinator, participants = network.order(), network.participants()
     _up_to(coordinator, participants, (1, "unmask"))
-    (network.sites[network.names[0]].engine / "opened.json").write_text("[]")
+    (network.sites[network.names[0]].engine / "memory" / "soil" / "index.json").write_text("[]")
     refused = decode(participants[network.names[0]].respond(RUN, coordinator.request(network.names[0])))
-    assert (refused.kind, refused.text) == ("refusal", "studies.runs-used-up")
+    assert (refused.kind, refused.text) == ("refusal", "studies.memory-unreadable")
 
 
 # -- a Root that lies
