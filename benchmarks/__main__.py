@@ -22,13 +22,15 @@ NAMES = {
     "submit_to_result": "seconds from submitting a run of two institutes and three rounds to its published result",
     "heart_disease": "a model of four hospitals, beside the pooled optimum and FLamby's published table",
     "publishing": "bytes and seconds of one publication with 1,000 to 100,000 records already there",
+    "secure_aggregation": "time, bytes and trips of a round with secure aggregation, beside plain sums",
+    "secure_scale": "how round time, the Root's memory and bytes grow from 4 to 1,000 institutes",
     "demo": "seconds and memory of the whole demo",
 }
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    about = "\n".join(f"  {name:17} {what}" for name, what in NAMES.items())
+    about = "\n".join(f"  {name:18} {what}" for name, what in NAMES.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description=f"Measure, and write benchmarks/results/ (JSON and a table).\n\n{about}",
@@ -42,6 +44,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--flare-seeds", type=int, default=Options.flare_seeds, metavar="N",
         help="how many of the 20 splits of heart_disease go through the whole network (the rest in one process)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--largest", type=int, default=Options.largest, metavar="N",
+        help="the most institutes that secure_scale simulates (1,000 take a quarter of an hour on a quiet machine)",
     )  # fmt: skip
     chosen = parser.parse_args(arguments)
     unknown = sorted(set(chosen.names) - set(NAMES))
@@ -70,7 +76,7 @@ def measure(name: str, options: Options) -> tuple[Outcome, dict[str, object]]:
 def run_one(name: str, chosen: argparse.Namespace) -> int:
     """Measure one benchmark, print it and write it down; 1 if a target is missed, 2 if it cannot be measured."""
     print(f"{name}: {NAMES[name]}", flush=True)
-    options = Options(chosen.smoke, chosen.heart_data, chosen.flare_seeds)
+    options = Options(chosen.smoke, chosen.heart_data, chosen.flare_seeds, chosen.largest)
     try:
         outcome, circumstances = measure(name, options)
     except JazariError as error:

@@ -18,12 +18,14 @@ class Options:
     """``smoke``: the smallest size that still runs every step, to see that it works; its figures mean nothing.
 
     ``heart_data``: the folder of the four hospitals' files. ``flare_seeds``: how many of the twenty splits go
-    through the whole network (the others through the same recipe and guard in this process).
+    through the whole network (the others through the same recipe and guard in this process). ``largest``: the most
+    institutes that ``secure_scale`` simulates.
     """
 
     smoke: bool = False
     heart_data: Path = HEART_DATA
     flare_seeds: int = 20
+    largest: int = 1000
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from jazari.studies.engine import RunOrder
 from jazari.studies.errors import BadSession, BadShares, RunFailed
 from jazari.studies.guard import check_masked
 from jazari.studies.messages import Array, Message, Step, Sums
-from jazari.studies.rounds import add_up, places_of
+from jazari.studies.rounds import add_up, places_of, transcript_digest
 from jazari.studies.run_folder import RunFolder
 from jazari.studies.secure import fixed_point
 from jazari.studies.secure.member import BUNDLE_BYTES
@@ -83,7 +83,8 @@ class _Steps:
         """Whether the step in progress is decided now: nobody is missing, or it is late and enough are there."""
         step = self.step(number)
         asked = self._asked(number, step)
-        answered = tuple(name for name in asked if self._folder.has_answer(number, step, name))
+        there = self._folder.answered(number, step)
+        answered = tuple(name for name in asked if name in there)
         if len(answered) < len(asked) and not (late and self._may_go_on(number, step, answered)):
             return False
         self._folder.decide(number, step, answered)
@@ -141,6 +142,7 @@ class SecureAggregation(_Steps):
         super().__init__(folder, order, study, same_institutes)
         self._threshold = threshold(len(order.participants))
         self._fewest = fewest(len(order.participants), study.minimum_institutes)
+        self._known_rows: dict[tuple[int, Step, str, tuple[str, ...]], Array] = {}
 
     def _sequence(self, number: int, /) -> Iterator[Step]:
         if number == 1:
@@ -175,8 +177,7 @@ class SecureAggregation(_Steps):
             return {}
         if step == "shares":
             names = self._decided(1, "keys")
-            rows = [self._folder.read_answer(1, "keys", name).extra["certificate"] for name in names]
-            certificates = stack([row.tobytes() for row in rows], CERTIFICATE_BYTES)
+            certificates = self._rows(1, "keys", "certificate", names, CERTIFICATE_BYTES)
             return {"members": self._places(names), "certificates": certificates, "keys": self._key_rows(1, names)}
         if step == "sums":
             return self._bundles_for(number, namespace)
@@ -186,8 +187,10 @@ class SecureAggregation(_Steps):
         names = self._asked(number, "sums")
         before, step = _shares_of(number)
         place = self._roster_names(number).index(namespace)
-        rows = [self._folder.read_answer(before, step, name).extra["shares"][place] for name in names]
-        return {"members": self._places(names), "shares": stack([row.tobytes() for row in rows], BUNDLE_BYTES)}
+        members = len(self._roster_names(number))
+        matrices = self._rows(before, step, "shares", names, members * BUNDLE_BYTES)
+        shares = matrices.reshape(len(names), members, BUNDLE_BYTES)[:, place]
+        return {"members": self._places(names), "shares": shares}
 
     def _about_finished(self, number: int, step: Step) -> Sums:
         finished = self._decided(number, "sums")
@@ -197,11 +200,8 @@ class SecureAggregation(_Steps):
         told["keys"] = self._key_rows(number + 1, finished)
         signers = self._folder.decided(number, "agree")
         if signers is not None:
-            rows = [self._folder.read_answer(number, "agree", name).extra["signature"] for name in signers]
-            told |= {
-                "signers": self._places(signers),
-                "signatures": stack([r.tobytes() for r in rows], SIGNATURE_BYTES),
-            }
+            signatures = self._rows(number, "agree", "signature", signers, SIGNATURE_BYTES)
+            told |= {"signers": self._places(signers), "signatures": signatures}
         return told
 
     def _roster_names(self, number: int) -> tuple[str, ...]:
@@ -210,8 +210,17 @@ class SecureAggregation(_Steps):
 
     def _key_rows(self, number: int, names: Sequence[str]) -> Array:
         before, step = _keys_of(number)
-        rows = [self._folder.read_answer(before, step, name).extra["key"] for name in names]
-        return stack([row.tobytes() for row in rows], ROUND_KEY_BYTES)
+        return self._rows(before, step, "key", names, ROUND_KEY_BYTES)
+
+    def _rows(self, number: int, step: Step, what: str, names: Sequence[str], width: int) -> Array:
+        """What each of ``names`` sent as ``what``, one row each: read once, though every institute is told of it."""
+        key = (number, step, what, tuple(names))
+        if key not in self._known_rows:
+            for old in [old for old in self._known_rows if old[0] < number - 1]:
+                del self._known_rows[old]
+            rows = (self._folder.read_answer(number, step, name).extra[what].tobytes() for name in names)
+            self._known_rows[key] = stack(list(rows), width)
+        return self._known_rows[key]
 
     def _places(self, names: Sequence[str]) -> Array:
         return places_of(names, self._order.participants)
@@ -269,7 +278,11 @@ class SecureAggregation(_Steps):
         revealed = {}
         for name in self._decided(number, "unmask"):
             revealed[name] = _revealed(name, self._folder.read_answer(number, "unmask", name).extra)
-        words = unmask(self._roster(number), asked, masked, revealed, self._threshold)
+        transcript = transcript_digest(
+            self._order.run, self._order.agreement, self._order.participants,
+            [self._folder.total(before) for before in range(1, number)],
+        )  # fmt: skip
+        words = unmask(self._roster(number), asked, transcript, masked, revealed, self._threshold)
         scale = fixed_point.exponents(contract, self._study.largest_rows, institutes)
         return fixed_point.from_words(contract, fixed_point.unflatten(contract, words), scale)
 

@@ -19,7 +19,7 @@ from jazari.core.identifiers import RecordRef, check_namespace
 from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, first_problem
 from jazari.studies.errors import BadParameters, BadStudy
 from jazari.studies.privacy.terms import PrivacyTerms
-from jazari.studies.secure.rules import FEWEST
+from jazari.studies.secure.rules import FEWEST, MOST_INSTITUTES
 
 DEFAULT_FLOOR = 10
 """Fewest distinct subjects that a released cell may tell about."""
@@ -93,12 +93,12 @@ class StudyText(BaseModel):
     recipe_digest: Digest
     parameters: dict[str, Any]
     variables: tuple[AgreedVariable, ...] = Field(min_length=1, max_length=200)
-    datasets: dict[str, str] = Field(min_length=1, max_length=500)
+    datasets: dict[str, str] = Field(min_length=1, max_length=MOST_INSTITUTES)
     contract: tuple[dict[str, Any], ...] = ()
     floor: int = Field(default=DEFAULT_FLOOR, ge=1, le=1_000_000)
     largest_rows: int = Field(default=MAX_ROWS, ge=1, le=MAX_ROWS)
     secure_aggregation: bool = True
-    minimum_institutes: int = Field(default=FEWEST, ge=1, le=500)
+    minimum_institutes: int = Field(default=FEWEST, ge=1, le=MOST_INSTITUTES)
     max_rounds: int = Field(default=30, ge=1, le=1000)
     max_runs: int = Field(default=1, ge=1, le=1000)
     round_deadline_seconds: int = Field(default=600, ge=1, le=7 * 86_400)

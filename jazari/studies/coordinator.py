@@ -119,7 +119,8 @@ class Coordinator:
             return tuple(n for n in self.members() if waiting and not self._files.confirmation(n).exists())
         number = self._files.totals() + 1
         step = self._aggregation.step(number)
-        return tuple(n for n in self._aggregation.expected(number) if not self._files.has_answer(number, step, n))
+        answered = self._files.answered(number, step)
+        return tuple(name for name in self._aggregation.expected(number) if name not in answered)
 
     def members(self) -> tuple[str, ...]:
         """The institutes that are still in the run."""
@@ -326,15 +327,16 @@ class Coordinator:
         return self._files.last_move() + timedelta(seconds=self.order.round_deadline_seconds)
 
     def _answered(self) -> dict[str, str]:
-        last = {n: max(map(written, self._files.answers(n)), default=None) for n in self.order.participants}
-        return {name: clock.timestamp(moment) for name, moment in last.items() if moment}
+        last = {name: max(map(written, paths)) for name, paths in self._files.answers().items()}
+        return {name: clock.timestamp(last[name]) for name in self.order.participants if name in last}
 
     def _confirmed(self) -> dict[str, str]:
         paths = {name: self._files.confirmation(name) for name in self.order.participants}
         return {name: path.read_text() for name, path in paths.items() if path.exists()}
 
     def _bytes_received(self) -> dict[str, int]:
-        return {n: sum(path.stat().st_size for path in self._files.answers(n)) for n in self.order.participants}
+        paths = self._files.answers()
+        return {n: sum(path.stat().st_size for path in paths.get(n, ())) for n in self.order.participants}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

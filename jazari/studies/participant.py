@@ -34,7 +34,7 @@ from jazari.studies.registered import load_registered, studied
 from jazari.studies.rounds import Fold, included_in, read_included, total_bytes, transcript_digest
 from jazari.studies.secure.fixed_point import exponents, from_words, to_words
 from jazari.studies.secure.participation import Participation
-from jazari.studies.secure.session import forget_session, load_session
+from jazari.studies.secure.session import Session, forget_session, load_session
 
 EVERY_REFUSAL_UP_TO = 20
 """Refusals beyond this are told at powers of two only: a flood of requests must not fill the disk."""
@@ -68,6 +68,7 @@ class Participant:
         self._memory = Memory(engine_folder)
         self._fold: tuple[str, Fold] | None = None
         self._table: tuple[str, Table] | None = None
+        self._joined: tuple[Session, Permit, Participation] | None = None
         self._refusals = 0
 
     def respond(self, run: str, request: bytes) -> bytes:
@@ -143,8 +144,11 @@ class Participant:
         if permit.certificate is None:
             raise BadSession(f"The permit of run {permit.run} has no keys: let the worker write it again.")
         session = load_session(self._engine, permit.run, permit.namespace)
-        keys, minimum = permit.publishing_keys, study.minimum_institutes
-        return Participation(session, permit.certificate, permit.participants, keys, minimum, notebook)
+        if self._joined is None or self._joined[:2] != (session, permit):
+            keys, minimum = permit.publishing_keys, study.minimum_institutes
+            way = Participation(session, permit.certificate, permit.participants, keys, minimum, notebook)
+            self._joined = (session, permit, way)
+        return self._joined[2]
 
     def _answer_step(self, turn: _Turn) -> bytes:
         """Keys, shares and unmasking; like sums, each is said once and then only said again."""
@@ -159,7 +163,7 @@ class Participant:
                 raise WrongRound(f"The {step} of round {number} are not due here any more: nothing was sent.")
             extra = turn.way.answer(number, step, turn.message.extra)
             if step == "unmask":
-                self._note_release(turn, turn.way.finished(number))
+                self._note_release(turn, turn.way.would_open(turn.message.extra))
             said = encode(Message("answer", turn.permit.run, number, step=step, extra=extra))
             notebook.store_said(number, step, said)
         return said
@@ -219,7 +223,7 @@ class Participant:
         scale = exponents(contract, turn.study.largest_rows, institutes)
         words = to_words(contract, released, scale, institutes)
         turn.notebook.store_own(message.round, from_words(contract, words, scale))
-        masked, extra = way.mask(message.round, message.extra, contract, words)
+        masked, extra = way.mask(message.round, message.extra, contract, words, _transcript(turn, message.round - 1))
         guard.check_masked(contract, masked)
         return encode(Message("answer", turn.permit.run, message.round, masked, extra=extra))
 
@@ -250,8 +254,7 @@ class Participant:
         if rounds < 1 or rounds != notebook.answered():
             raise WrongRound(f"The run cannot end after round {rounds} here: nothing was accepted.")
         self._take_total(turn)
-        totals = [notebook.total(number) for number in range(1, rounds + 1)]
-        transcript = transcript_digest(permit.run, permit.agreement, permit.participants, totals)
+        transcript = _transcript(turn, rounds)
         if not notebook.has_ended():
             notebook.end(transcript, rounds)
             forget_session(self._engine, permit.run)
@@ -287,6 +290,13 @@ class Participant:
             write_event(self._engine / "spool", AuditEvent("studies.guard-refused", self._namespace, subject, detail))
         except Exception:
             _log.exception("The refusal of run %s could not be recorded", run[:80])
+
+
+def _transcript(turn: _Turn, rounds: int) -> str:
+    """The digest of the totals of so many rounds, as this institute was told them."""
+    permit, notebook = turn.permit, turn.notebook
+    totals = [notebook.total(number) for number in range(1, rounds + 1)]
+    return transcript_digest(permit.run, permit.agreement, permit.participants, totals)
 
 
 def _refusal(run: str, request: bytes, code: str) -> bytes:

@@ -68,7 +68,8 @@ def read_included(extra: Sums, participants: Sequence[str]) -> tuple[str, ...]:
 
 def places_of(names: Sequence[str], participants: Sequence[str]) -> Array:
     """Institutes as places among the participants of the run."""
-    return np.array([participants.index(name) for name in names], dtype=np.int64)
+    place = {name: number for number, name in enumerate(participants)}
+    return np.array([place[name] for name in names], dtype=np.int64)
 
 
 def names_at(places: Array, participants: Sequence[str]) -> tuple[str, ...]:

@@ -14,9 +14,10 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jazari.core import clock
 from jazari.core.canonical import canonical_json
@@ -24,6 +25,7 @@ from jazari.core.files import plain_os_errors, write_private
 from jazari.studies.messages import Message, Step, decode
 
 _SUFFIX = {"sums": "answer"}
+_SUFFIXES = {"answer", *get_args(Step)} - {"sums"}
 
 
 class RunFolder:
@@ -31,6 +33,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._decided: dict[tuple[int, Step], tuple[str, ...]] = {}  # decisions never change
+        self._totals = 0  # totals never go away
 
     def answer(self, number: int, step: Step, namespace: str) -> Path:
         """Where an institute's answer to a step of a round lies."""
@@ -44,17 +48,40 @@ class RunFolder:
         """The message that came."""
         return _decoded(self.answer(number, step, namespace))
 
-    def answers(self, namespace: str) -> list[Path]:
-        """All that an institute sent, oldest round first."""
-        return sorted((self.path / "rounds").glob(f"[0-9][0-9][0-9][0-9].{namespace}.*"))
+    def answered(self, number: int, step: Step) -> set[str]:
+        """Whose answers to a step have come: one look at the folder for them all."""
+        start, end = f"{number:04}.", f".{_SUFFIX.get(step, step)}"
+        found = self._names()
+        return {name[len(start) : -len(end)] for name in found if name.startswith(start) and name.endswith(end)}
+
+    def answers(self) -> dict[str, list[Path]]:
+        """All files that each institute sent."""
+        found: dict[str, list[Path]] = {}
+        for name in self._names():
+            number, _, rest = name.partition(".")
+            namespace, _, suffix = rest.rpartition(".")
+            if number.isdigit() and suffix in _SUFFIXES:
+                found.setdefault(namespace, []).append(self.path / "rounds" / name)
+        return found
+
+    def _names(self) -> list[str]:
+        with plain_os_errors(self.path):
+            try:
+                with os.scandir(self.path / "rounds") as entries:
+                    return [entry.name for entry in entries]
+            except FileNotFoundError:
+                return []
 
     def decided(self, number: int, step: Step) -> tuple[str, ...] | None:
         """Who counts in a step, sorted; None while it is open."""
-        with plain_os_errors(self.path):
-            try:
-                return tuple(json.loads((self.path / "rounds" / f"{number:04}.{step}.json").read_bytes()))
-            except FileNotFoundError:
-                return None
+        if (number, step) not in self._decided:
+            with plain_os_errors(self.path):
+                try:
+                    raw = (self.path / "rounds" / f"{number:04}.{step}.json").read_bytes()
+                except FileNotFoundError:
+                    return None
+            self._decided[number, step] = tuple(json.loads(raw))
+        return self._decided[number, step]
 
     def decide(self, number: int, step: Step, names: tuple[str, ...]) -> None:
         """Close a step for good: before anybody is told, and never again for others."""
@@ -62,9 +89,10 @@ class RunFolder:
 
     def totals(self) -> int:
         """How many rounds have a total."""
-        number = 0
+        number = self._totals  # several threads may look at once
         while (self.path / "rounds" / f"{number + 1:04}.total").exists():
             number += 1
+        self._totals = number
         return number
 
     def total(self, number: int) -> bytes:

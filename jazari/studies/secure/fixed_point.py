@@ -14,18 +14,16 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from jazari.studies.contract import EXACT_INTEGERS, NOTHING, ROUNDING, Contract, Output
+from jazari.studies.contract import NOTHING, ROUNDING, Contract, Output
 from jazari.studies.errors import BrokenContract, Unbounded
 from jazari.studies.messages import Array, Sums
+from jazari.studies.secure.rules import MOST_INSTITUTES
 
 Words = npt.NDArray[np.uint64]
 """Integers modulo 2**64; those from 2**63 stand for negative ones."""
 
 CAPACITY = 62
 """A total stays below 2**62 in absolute value: one bit is the sign, one is never used."""
-
-MOST_INSTITUTES = 2**CAPACITY // EXACT_INTEGERS
-"""So many counts of up to 2**53 cannot wrap."""
 
 
 def exponents(contract: Contract, largest_rows: int, institutes: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from jazari.studies.errors import BadShares
 from jazari.studies.messages import Array
 from jazari.studies.secure.fixed_point import Words
-from jazari.studies.secure.roster import Roster, round_key_statement, stack
+from jazari.studies.secure.roster import Roster, mask_context, round_key_statement, stack
 from jazari.studies.secure.session import Session, agree, public_of
 from jazari.studies.secure.sharing import Shares, split, values_of
 from jazari.studies.secure.streams import derive, field_values, words_of
@@ -28,7 +28,7 @@ SHARE_BYTES = 4 * VALUES
 REVEALED_BYTES = SHARE_BYTES // 2
 BUNDLE_BYTES = SHARE_BYTES + 16
 _NONCE = bytes(12)
-"""A share's key is derived for one sender, receiver and round."""
+"""A share's key is derived for one sender, receiver and roster (which names run and round)."""
 
 
 def round_private_key(secret: bytes) -> X25519PrivateKey:
@@ -41,10 +41,15 @@ def self_mask(secret: bytes, run: str, round_number: int, count: int) -> Words:
     return words_of(derive(secret, "self-mask", run, round_number), count)
 
 
-def pair_mask(private: X25519PrivateKey, public: bytes, pair: tuple[str, str], roster: Roster, count: int) -> Words:
-    """The mask between two institutes, as the first of them (in sorted order) adds it."""
+def pair_mask(
+    private: X25519PrivateKey, public: bytes, pair: tuple[str, str], roster: Roster, context: str, count: int
+) -> Words:
+    """The mask that the first of ``pair`` adds for the second: added by one of them, subtracted by the other.
+
+    ``context`` (see ``roster.mask_context``) must be the same for both.
+    """
     first, second = sorted(pair)
-    key = derive(agree(private, public), "pair-mask", roster.run, roster.round, first, second)
+    key = derive(agree(private, public), "pair-mask", roster.run, roster.round, first, second, context)
     mask = words_of(key, count)
     return mask if pair[0] == first else np.negative(mask)
 
@@ -86,7 +91,7 @@ def share_out(session: Session, roster: Roster, needed: int) -> Array:
 def _cipher(session: Session, roster: Roster, sender: str, receiver: str) -> ChaCha20Poly1305:
     other = receiver if sender == session.namespace else sender
     shared = session.shared_with(bytes.fromhex(roster.certificates[other].agreement_key))
-    return ChaCha20Poly1305(derive(shared, "share", roster.run, roster.round, sender, receiver))
+    return ChaCha20Poly1305(derive(shared, "share", sender, receiver, roster.digest.hex()))
 
 
 def open_shares(
@@ -116,14 +121,18 @@ def _open(session: Session, roster: Roster, sender: str, bundle: bytes) -> Share
     return np.frombuffer(raw, "<u4").astype(np.uint32)
 
 
-def mask(session: Session, roster: Roster, asked: Sequence[str], words: Words) -> Words:
-    """``words`` under the own mask and one mask with each other institute that was asked."""
+def mask(session: Session, roster: Roster, asked: Sequence[str], transcript: str, words: Words) -> Words:
+    """``words`` under the own mask and one mask with each other institute that was asked.
+
+    ``transcript``: the digest of the totals that this institute was told so far.
+    """
+    context = mask_context(transcript, asked)
     count = words.size
     masked = words + self_mask(_self_secret(session, roster.round), roster.run, roster.round, count)
     private = round_private_key(_pair_secret(session, roster.round))
     for name in asked:
         if name != session.namespace:
-            masked += pair_mask(private, roster.round_keys[name], (session.namespace, name), roster, count)
+            masked += pair_mask(private, roster.round_keys[name], (session.namespace, name), roster, context, count)
     return masked
 
 

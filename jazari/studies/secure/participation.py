@@ -22,10 +22,13 @@ from jazari.studies.secure.session import SIGNATURE_BYTES, Certificate, Session,
 
 
 class Told(Protocol):
-    """What this institute was told with each step that it answered (see ``Notebook``)."""
+    """What this institute was told with each step, and whether it answered (see ``Notebook``)."""
 
     def told(self, number: int, step: Step) -> Sums | None:
         """The arrays that came with a step of a round; None before it was asked."""
+
+    def said(self, number: int, step: Step) -> bytes | None:
+        """What left for a step; None as long as it was only asked, or refused."""
 
 
 class Participation:
@@ -45,6 +48,8 @@ class Participation:
         self._needed = threshold(len(participants))
         self._fewest = fewest(len(participants), minimum)
         self._notebook = notebook
+        # What was verified or opened once, by the very bytes that it was read from.
+        self._read_already: dict[tuple[Any, ...], Any] = {}
         certificate.check(publishing_keys.get(session.namespace, ()))
 
     def answer(self, number: int, step: Step, extra: Sums) -> Sums:
@@ -68,13 +73,18 @@ class Participation:
         check_subset(roster.names, self._participants, self._session.namespace, self._fewest)
         return {"shares": member.share_out(self._session, roster, self._needed)}
 
-    def mask(self, number: int, extra: Sums, contract: Contract, words: Mapping[str, Array]) -> tuple[Sums, Sums]:
-        """The words of each output under this round's masks, and what goes with them."""
+    def mask(
+        self, number: int, extra: Sums, contract: Contract, words: Mapping[str, Array], transcript: str
+    ) -> tuple[Sums, Sums]:
+        """The words of each output under this round's masks, and what goes with them.
+
+        ``transcript``: the digest of the totals before this round, without which masks cancel with nobody's.
+        """
         asked, roster = self._asked(extra), self._roster(number)
         check_subset(asked, roster.names, self._session.namespace, self._fewest)
         # Shares that do not open mean that others see another roster: better to stop before anything is masked.
         self._opened(roster, extra)
-        flat = member.mask(self._session, roster, asked, fixed_point.flatten(contract, words))
+        flat = member.mask(self._session, roster, asked, transcript, fixed_point.flatten(contract, words))
         return fixed_point.unflatten(contract, flat), {"key": self._announce(number + 1)}
 
     def _agree(self, number: int, extra: Sums) -> Sums:
@@ -106,7 +116,7 @@ class Participation:
     ) -> None:
         """Some keys will be opened: only if enough institutes signed the same set, this one among them."""
         signed = self._notebook.told(number, "agree")
-        if signed is None or self._asked(signed) != finished:
+        if signed is None or self._notebook.said(number, "agree") is None or self._asked(signed) != finished:
             raise AlteredSet("This institute did not sign this set of institutes: nothing was sent, tell the board.")
         signers = names_at(_array(extra, "signers"), self._participants)
         check_subset(signers, finished, self._session.namespace, self._fewest)
@@ -121,40 +131,80 @@ class Participation:
         asked, bundles = self._asked(extra), _array(extra, "shares")
         if bundles.shape != (len(asked), member.BUNDLE_BYTES) or bundles.dtype != np.uint8:
             raise BadSession("The shares of a round have another form than was agreed: nothing was sent.")
-        return member.open_shares(self._session, roster, asked, bundles, self._needed)
+        key = ("shares", roster.digest, asked, bundles.tobytes())
+        if key not in self._read_already:
+            self._forget("shares")
+            self._read_already[key] = member.open_shares(self._session, roster, asked, bundles, self._needed)
+        found: dict[str, Any] = self._read_already[key]
+        return found
 
     def _roster(self, number: int) -> Roster:
         if number == 1:
-            return self._first_roster(self._told(1, "shares"))
-        before = self._told(number - 1, "unmask")
+            return self._first_roster(self._answered(1, "shares"))
+        before = self._answered(number - 1, "unmask")
         return self._next_roster(number - 1, self._asked(before), before)
 
     def _first_roster(self, extra: Sums) -> Roster:
-        names = self._asked(extra)
-        return read_roster(self._session.run, 1, names, self._certificates(extra), _array(extra, "keys"))
+        return self._read_roster(1, self._asked(extra), self._certificates(extra), extra)
 
     def _next_roster(self, number: int, finished: Sequence[str], extra: Sums) -> Roster:
-        certificates = self._certificates(self._told(1, "shares"))
-        return read_roster(self._session.run, number + 1, finished, certificates, _array(extra, "keys"))
+        return self._read_roster(number + 1, finished, self._certificates(self._answered(1, "shares")), extra)
+
+    def _read_roster(
+        self, number: int, names: Sequence[str], certificates: Mapping[str, Certificate], extra: Sums
+    ) -> Roster:
+        rows = _array(extra, "keys")
+        key = ("roster", number, tuple(names), rows.dtype.name, rows.shape, rows.tobytes())
+        if key not in self._read_already:
+            self._forget("roster", keep=1)
+            self._read_already[key] = read_roster(self._session.run, number, names, certificates, rows)
+        found: Roster = self._read_already[key]
+        return found
+
+    def _forget(self, kind: str, keep: int = 0) -> None:
+        """Drop what was read of a kind, but for the last ``keep``: a run may have a thousand rounds."""
+        old = [key for key in self._read_already if key[0] == kind]
+        for key in old[: len(old) - keep]:
+            del self._read_already[key]
 
     def _certificates(self, extra: Sums) -> dict[str, Certificate]:
-        rows = _array(extra, "certificates")
-        found = read_certificates(self._session.run, self._asked(extra), rows, self._publishing_keys)
+        rows, names = _array(extra, "certificates"), self._asked(extra)
+        key = ("certificates", names, rows.dtype.name, rows.shape, rows.tobytes())
+        if key not in self._read_already:
+            self._forget("certificates")
+            self._read_already[key] = read_certificates(self._session.run, names, rows, self._publishing_keys)
+        found: dict[str, Certificate] = self._read_already[key]
         if found.get(self._session.namespace) != self._certificate:
             raise BadSession("The Root replaced this institute's own keys: nothing was sent, tell the board.")
         return found
 
     def finished(self, number: int) -> tuple[str, ...]:
         """The institutes whose sums are in the total of a round, as this institute helped to open it."""
-        return self._asked(self._told(number, "unmask"))
+        return self._asked(self._answered(number, "unmask"))
+
+    def would_open(self, extra: Sums) -> tuple[str, ...]:
+        """The institutes over whose sums the Root asks for a total."""
+        return self._asked(extra)
 
     def _asked(self, extra: Sums) -> tuple[str, ...]:
         return names_at(_array(extra, "members"), self._participants)
 
     def _told(self, number: int, step: Step) -> Sums:
-        told = self._notebook.told(number, step)
-        if told is None:
-            raise AlteredSet(f"The {step} of round {number} were not asked for before: nothing was sent.")
+        key = ("told", number, step)
+        if key not in self._read_already:  # the notebook pins it: it never changes
+            told = self._notebook.told(number, step)
+            if told is None:
+                raise AlteredSet(f"The {step} of round {number} were not asked for before: nothing was sent.")
+            self._forget("told", keep=4)
+            self._read_already[key] = told
+        found: Sums = self._read_already[key]
+        return found
+
+    def _answered(self, number: int, step: Step) -> Sums:
+        """As ``_told``, if it was answered too: what was refused counts for nothing."""
+        told = self._told(number, step)
+        if self._notebook.said(number, step) is None:
+            raise AlteredSet(f"The {step} of round {number} were not answered here: nothing was sent.")
         return told
 
 

@@ -59,6 +59,16 @@ def set_statement(run: str, round_number: int, asked: Sequence[str], finished: S
                            "finished": list(finished)})  # fmt: skip
 
 
+def mask_context(transcript: str, asked: Sequence[str]) -> str:
+    """What masks of a round depend on besides keys: all totals so far, and who is asked.
+
+    Institutes that were told different totals, or different sets, add masks that do not cancel. So a Root that
+    gives one of them a state of its own, under which the others' sums vanish, gets noise and not that one's sums
+    (Pasquini, Francati, Ateniese, Eluding Secure Aggregation in Federated Learning via Model Inconsistency, CCS 2022).
+    """
+    return hashlib.sha256(canonical_json([transcript, list(asked)])).hexdigest()
+
+
 def read_certificates(run: str, names: Sequence[str], rows: Array, keys: PublishingKeys) -> dict[str, Certificate]:
     """The certificates in the rows of a matrix, each signed by its institute; raises ``BadSession``."""
     found = {}

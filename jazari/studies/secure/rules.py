@@ -10,6 +10,10 @@ FEWEST = 3
 """With two institutes each learns the other's sums by subtracting its own, whatever the Root sees."""
 
 
+MOST_INSTITUTES = 1000
+"""Of a study. Counts are at most 2**53, and ``fixed_point`` refuses what could wrap over so many."""
+
+
 def threshold(institutes: int) -> int:
     """How many shares find a secret: more than two thirds of the institutes that began the run.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -82,7 +82,8 @@ class Session:
 
     run: str
     namespace: str
-    seed: bytes
+    seed: bytes = field(repr=False)
+    _shared: dict[bytes, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def _signer(self) -> Ed25519PrivateKey:
@@ -106,7 +107,9 @@ class Session:
 
     def shared_with(self, agreement_key: bytes) -> bytes:
         """What only the holder of ``agreement_key`` and this institute can compute; raises ``BadSession``."""
-        return agree(self._agreement, agreement_key)
+        if agreement_key not in self._shared:  # the same in all rounds of the run
+            self._shared[agreement_key] = agree(self._agreement, agreement_key)
+        return self._shared[agreement_key]
 
     def sign(self, statement: bytes) -> bytes:
         """The session key's signature."""
