@@ -150,8 +150,9 @@ def _fed_client(kit: SiteKit) -> dict[str, Any]:
             "is_leaf": True,
             "retry_timeout": 30,
             "client_register_interval": 1.0,
+            # A heart beat may wait behind a part of a large message: 16 s at 500 ms and one packet in twenty lost.
             "communication_timeout": 60.0,
-            "maint_msg_timeout": 4.0,
+            "maint_msg_timeout": 20.0,
             # What is reported to the server at registration: nothing.
             "site_config": {},
         },
@@ -179,7 +180,7 @@ def _server_resources(folder: Path) -> dict[str, Any]:
                 "admin_storage": "transfer",
                 "max_num_clients": 1000,
                 "heart_beat_timeout": LOST_SECONDS,
-                "admin_timeout": 10.0,
+                "admin_timeout": 20.0,
                 "shutdown_period": 2.0,
                 "check_engine_frequency": 0.5,
             }
@@ -234,6 +235,10 @@ def _comm_config() -> dict[str, Any]:
         "backbone": {"connect_generation": 1},
         "subnet_heartbeat_interval": 5,
         "streaming_read_timeout": 60,
+        # FLARE sends a piece again when it is not acknowledged in time, although TCP does that: on a slow line
+        # its 5 s would send everything twice. Small pieces are acknowledged one by one.
+        "streaming_chunk_size": 16_384,
+        "streaming_retry_wait": 30,
     }
 
 

@@ -1,0 +1,105 @@
+"""Runs over weak lines, real processes and real TCP: slow, lossy, cut, and an institute that dies again and again.
+
+The lines are made by ``links``: netem where the kernel has it, packets carried by this process where it has not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from jazari.governance.spool import read_event
+from jazari.studies.data.loading import load_table
+from jazari.studies.flare.tests import links, study
+from jazari.studies.flare.tests.links import FAR_ADDRESS, NEAR_ADDRESS, WEAK, Link
+from jazari.studies.flare.tests.network import SERVER, EngineNetwork, until
+from jazari.studies.simulate import simulate
+
+pytestmark = pytest.mark.slow
+NAMES = ["agadir", "fes", "rabat"]
+FAR = "agadir"
+
+
+def computed(network: EngineNetwork, name: str, run: str) -> list[int]:
+    """The rounds of a run that an institute computed, in order."""
+    events = [read_event(path)[0] for path in sorted((network.engine_folder(name) / "spool").glob("*.json"))]
+    found = [event.detail for event in events if event.kind == "studies.guard-released"]
+    return sorted(detail["round"] for detail in found if detail["run"] == run)
+
+
+def is_sound(network: EngineNetwork, run: str) -> None:
+    """The result is that of the computation without a network, and nobody computed a round twice."""
+    outcome = network.engine.outcome(run)
+    tables = {n: load_table(network.home(n) / "data/people.csv", study.schema()) for n in outcome.participants}
+    assert outcome.result == simulate(study.study_text(outcome.participants), tables).result
+    for name in outcome.participants:
+        rounds = computed(network, name, run)
+        # Killed between storing an answer and telling so, an institute has no event of it; but never two.
+        assert len(rounds) == len(set(rounds)), f"{name} computed a round twice"
+        assert set(rounds) <= set(range(1, outcome.rounds + 1))
+
+
+def totals(network: EngineNetwork, run: str) -> int:
+    """How many rounds of a run are closed."""
+    return len(list((network.engine_folder(SERVER) / "runs" / run / "rounds").glob("*.total")))
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Link]:
+    links.need_namespaces()
+    made = Link()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def far_away(line: Link, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineNetwork]:
+    """The Root, fes and rabat at one end of a weak line, agadir alone at the other."""
+    places = dict.fromkeys([SERVER, *NAMES], line.near) | {FAR: line.far}
+    network = EngineNetwork(tmp_path_factory.mktemp("far"), NAMES, NEAR_ADDRESS, places)
+    assert NEAR_ADDRESS != FAR_ADDRESS
+    try:
+        network.start_all()
+        until(lambda: all(network.is_connected(name) for name in NAMES), 90, "connecting")
+        yield network
+    finally:
+        network.stop()
+
+
+def test_a_run_over_256_kbit_500_ms_and_5_percent_loss(far_away: EngineNetwork, line: Link, record_property) -> None:
+    there, back, began = line.bytes_from(line.near), line.bytes_from(line.far), time.monotonic()
+    far_away.engine.start(study.prepare(far_away, "weak", deadline=240))
+    assert far_away.wait_for_end("weak", 240).state == "finished"
+    outcome = far_away.engine.outcome("weak")
+    figures = {
+        "line": line.how,
+        "seconds": round(time.monotonic() - began, 1),
+        "rounds": outcome.rounds,
+        "to the institute": line.bytes_from(line.near) - there,
+        "from the institute": line.bytes_from(line.far) - back,
+    }
+    print("weak line:", figures)
+    for name, value in figures.items():
+        record_property(name, value)
+    is_sound(far_away, "weak")
+
+
+def test_a_cut_of_60_seconds_in_mid_round(far_away: EngineNetwork, line: Link) -> None:
+    root = far_away.running[SERVER].pid
+    far_away.engine.start(study.prepare(far_away, "cut", deadline=300))
+    until(lambda: totals(far_away, "cut") >= 2, 200, "the second total")
+    line.cut()
+    before = totals(far_away, "cut")
+    time.sleep(60)
+    assert totals(far_away, "cut") <= before + 1, "the institute was not cut off"
+    line.become(WEAK)
+    began = time.monotonic()
+    assert far_away.wait_for_end("cut", 300).state == "finished"
+    print("cut:", {"line": line.how, "seconds after the cut": round(time.monotonic() - began, 1)})
+    is_sound(far_away, "cut")
+    assert far_away.running[SERVER].pid == root
+    assert far_away.running[SERVER].poll() is None
