@@ -19,6 +19,8 @@ START_SECONDS = 60.0
 FETCH_SECONDS = 25.0
 """Half of it passes on a line of 500 ms that loses one packet in twenty before a job's process asks for work."""
 LONGEST_FETCH_SECONDS = 200.0
+HEARD_SECONDS = 15.0
+"""A heart beats every 2 s (``kit``), and may wait behind a part of a message or for TCP to send a packet again."""
 KEPT_JOBS = 20
 _REFUSAL = re.compile(r"\b([a-z][a-z0-9-]{1,39}): ?(studies\.[a-z][a-z-]{1,60})")
 _GOING = {RunStatus.SUBMITTED.value, RunStatus.APPROVED.value, RunStatus.DISPATCHED.value, RunStatus.RUNNING.value}
@@ -30,7 +32,8 @@ _log = logging.getLogger("jazari.engine.keeper")
 class Attempt:
     """One job of a run. ``tokens`` are the sites' sessions when it was submitted: a new one is a new process.
 
-    ``patience`` is how long a site may take to fetch its request, in seconds.
+    ``patience`` is how long a site that is heard of may take to fetch its request, in seconds; ``unheard``: when
+    each was last out of reach (seconds, epoch).
     """
 
     job: str
@@ -38,6 +41,7 @@ class Attempt:
     patience: float = FETCH_SECONDS
     started: float = field(default_factory=time.monotonic)
     running_since: float = 0.0
+    unheard: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,11 @@ class FlareJobs:
         """The session of a connected institute; empty if it is not connected."""
         client = self._engine.client_manager.name_to_clients.get(namespace)
         return str(client.token) if client is not None and client.token else ""
+
+    def is_heard(self, namespace: str) -> bool:
+        """Whether an institute was in touch within the last seconds."""
+        client = self._engine.client_manager.name_to_clients.get(namespace)
+        return client is not None and time.time() - float(client.last_connect_time) < HEARD_SECONDS
 
     def submit(self, run: str, participants: Sequence[str], needs_all: bool = True) -> Attempt:
         """Hand FLARE a job for ``run``, to be deployed at the server and these institutes (or whom it reaches)."""
@@ -112,11 +121,16 @@ class FlareJobs:
             return None
         if lost or back:
             return Problem(f"lost {', '.join(lost)}" if lost else f"{', '.join(back)} came back", line=True)
-        silent = [name for name in awaited if mine and name in live.asked and name not in live.fetched and now[name]]
-        if silent and time.time() - live.since > attempt.patience:
-            what = f"{', '.join(silent)} did not fetch round {live.round} within {attempt.patience:.0f} s"
-            return Problem(what, line=True)
-        return None
+        silent = self._silent(attempt, live, awaited) if mine else []
+        what = f"{', '.join(silent)} did not fetch round {live.round} within {attempt.patience:.0f} s"
+        return Problem(what, line=True) if silent else None
+
+    def _silent(self, attempt: Attempt, live: Live, awaited: Sequence[str]) -> list[str]:
+        """Those in touch whose job does not ask for work: it never started, or died. A cut is not held against it."""
+        now = time.time()
+        attempt.unheard |= {name: now for name in awaited if not self.is_heard(name)}
+        asked = [name for name in awaited if name in live.asked and name not in live.fetched]
+        return [n for n in asked if now - max(live.since, attempt.unheard.get(n, 0.0)) > attempt.patience]
 
     def _stall(self, attempt: Attempt, live: Live, running: bool) -> Problem | None:
         if attempt.job in self._engine.exception_run_processes:

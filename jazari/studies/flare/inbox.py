@@ -16,7 +16,7 @@ from pathlib import Path
 from jazari.core.files import PRIVATE, locked, plain_os_errors, sync_folder
 from jazari.studies.errors import BadMessage
 from jazari.studies.flare import wire
-from jazari.studies.flare.wire import PART_BYTES, Part
+from jazari.studies.flare.wire import Part
 
 LOCK_SECONDS = 60.0
 
@@ -33,7 +33,7 @@ class Inbox:
             size = self._path(whole).stat().st_size
         except FileNotFoundError:
             return 0
-        return whole.count if size == whole.size else min(size // PART_BYTES, whole.count - 1)
+        return whole.count if size == whole.size else min(size // wire.PART_BYTES, whole.count - 1)
 
     def add(self, part: Part) -> int:
         """Keep a part durably and return how many are held; one that comes again or too early changes nothing.
@@ -65,8 +65,8 @@ class Inbox:
         with plain_os_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
             try:
-                os.truncate(descriptor, part.index * PART_BYTES)
-                os.pwrite(descriptor, part.body, part.index * PART_BYTES)
+                os.truncate(descriptor, part.index * wire.PART_BYTES)
+                os.pwrite(descriptor, part.body, part.index * wire.PART_BYTES)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -27,8 +27,9 @@ EXECUTOR = f"{PACKAGE}.executor.ParticipantExecutor"
 # FLARE waits in steps of 2 s and does not wait at all below (communicator.send_heartbeat).
 HEARTBEAT_SECONDS = 2
 # Long on purpose: a killed site is noticed by its new session when it comes back, and until then nothing
-# could go on anyway; a site behind a bad link keeps its session and its half-done work.
-LOST_SECONDS = 60.0
+# could go on anyway; a site behind a bad link keeps its session and its half-done work. After a cut of 60 s, TCP
+# may wait for as long again before it tries once more.
+LOST_SECONDS = 150.0
 _FLARE = "nvflare.app_common"
 
 
@@ -238,6 +239,7 @@ def _comm_config() -> dict[str, Any]:
         # FLARE sends a piece again when it is not acknowledged in time, although TCP does that: on a slow line
         # its 5 s would send everything twice. Small pieces are acknowledged one by one.
         "streaming_chunk_size": 16_384,
+        "streaming_window_size": 4 * 2**20,
         "streaming_retry_wait": 30,
     }
 

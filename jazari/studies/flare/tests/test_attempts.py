@@ -27,7 +27,9 @@ class _Engine(ServerEngineSpec):
     def __init__(self, folder: Path) -> None:
         self.job_def_manager = SimpleJobDefManager(str(folder / "jobs"), "job_store")
         self._store = FilesystemStorage(str(folder), "/")
-        clients = {name: SimpleNamespace(name=name, token=f"token-{name}") for name in ("fes", "rabat")}
+        clients = {
+            name: SimpleNamespace(name=name, token=f"token-{name}", last_connect_time=2e12) for name in ("fes", "rabat")
+        }
         self.client_manager = SimpleNamespace(name_to_clients=clients)
         self.run_processes: dict[str, Any] = {}
         self.exception_run_processes: dict[str, Any] = {}
@@ -116,6 +118,23 @@ def test_a_silent_institute_ends_a_job_only_when_nobody_else_is_at_work(engine) 
     assert (silent.line, "fes did not fetch round 2" in silent.sentence) == (True, True)
     attempt.patience *= 2
     assert jobs.problem(attempt, Live(attempt.job, 2, BOTH, ("rabat",), long_ago), ("fes",)) is None
+
+
+def test_an_institute_that_is_cut_off_ends_no_job_and_gets_its_time_once_it_is_back(engine, monkeypatch) -> None:
+    jobs, now = FlareJobs(engine), [5e9]
+    monkeypatch.setattr(attempts.time, "time", lambda: now[0])
+    attempt = jobs.submit("run-1", ["fes", "rabat"])
+    _set(engine, attempt.job, RunStatus.RUNNING)
+    engine.run_processes[attempt.job] = {}
+    engine.client_manager.name_to_clients["fes"].last_connect_time = now[0]
+    asked = Live(attempt.job, 2, BOTH, ("rabat",), now[0])
+    now[0] += 3 * attempt.patience
+    assert jobs.problem(attempt, asked, ("fes",)) is None
+    engine.client_manager.name_to_clients["fes"].last_connect_time = 2e12
+    now[0] += attempt.patience - 1
+    assert jobs.problem(attempt, asked, ("fes",)) is None
+    now[0] += 2
+    assert jobs.problem(attempt, asked, ("fes",)) is not None
 
 
 def test_a_job_that_cannot_reach_all_is_given_up(engine, monkeypatch) -> None:

@@ -5,14 +5,16 @@ The lines are made by ``links``: netem where the kernel has it, packets carried 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from jazari.governance.spool import read_event
 from jazari.studies.data.loading import load_table
-from jazari.studies.flare.tests import links, study
+from jazari.studies.flare.tests import links, paced_site, study
 from jazari.studies.flare.tests.links import FAR_ADDRESS, NEAR_ADDRESS, WEAK, Link
 from jazari.studies.flare.tests.network import SERVER, EngineNetwork, until
 from jazari.studies.simulate import simulate
@@ -103,3 +105,96 @@ def test_a_cut_of_60_seconds_in_mid_round(far_away: EngineNetwork, line: Link) -
     is_sound(far_away, "cut")
     assert far_away.running[SERVER].pid == root
     assert far_away.running[SERVER].poll() is None
+
+
+@pytest.fixture
+def four(tmp_path: Path) -> Iterator[EngineNetwork]:
+    """Four institutes on loopback, of which taza does not start by itself."""
+    network = EngineNetwork(tmp_path / "four", [*NAMES, "taza"])
+    try:
+        for name in (SERVER, *NAMES):
+            network.start(name)
+        yield network
+    finally:
+        network.stop()
+
+
+def _pace(network: EngineNetwork, name: str, pace: dict[str, object]) -> None:
+    (network.engine_folder(name) / paced_site.PACE).write_text(json.dumps(pace))
+
+
+def test_a_stalled_institute_is_left_behind_and_the_others_finish(four: EngineNetwork) -> None:
+    _pace(four, "taza", {"stalled_at": "sums"})
+    four.start("taza", paced_site.__spec__.name)
+    until(lambda: all(four.is_connected(name) for name in four.names), what="connecting")
+    four.engine.start(study.prepare(four, "stalled", deadline=20))
+    assert four.wait_for_end("stalled", 120).state == "finished"
+    outcome = four.engine.outcome("stalled")
+    assert outcome.dropped == {"taza": 1}
+    for name in NAMES:
+        assert computed(four, name, "stalled") == list(range(1, outcome.rounds + 1))
+    # It comes to itself, is told nothing more of this run, and takes part in the next.
+    _pace(four, "taza", {})
+    four.engine.start(study.prepare(four, "next", deadline=40))
+    assert four.wait_for_end("next", 120).state == "finished"
+    assert four.engine.outcome("next").dropped == {}
+
+
+def test_an_absent_institute_does_not_hold_up_the_others(four: EngineNetwork) -> None:
+    until(lambda: all(four.is_connected(name) for name in NAMES), what="connecting")
+    four.engine.start(study.prepare(four, "absent", deadline=24))
+    until(lambda: four.engine.status("absent").message == "Waiting for taza to connect.", what="the note")
+    assert four.wait_for_end("absent", 120).state == "finished"
+    assert four.engine.outcome("absent").dropped == {"taza": 1}
+
+
+def test_an_institute_that_comes_before_the_deadline_takes_part(four: EngineNetwork) -> None:
+    until(lambda: all(four.is_connected(name) for name in NAMES), what="connecting")
+    four.engine.start(study.prepare(four, "late", deadline=60))
+    until(lambda: four.engine.status("late").pending == ("taza",), 60, "only taza is awaited")
+    four.start("taza")
+    assert four.wait_for_end("late", 120).state == "finished"
+    assert four.engine.outcome("late").dropped == {}
+    is_sound(four, "late")
+
+
+KILLS, IN_MID_ROUND = 100, 25
+
+
+def test_100_kills_of_one_institute(tmp_path: Path) -> None:
+    """In mid-round every fourth time, and otherwise as soon as it is connected again, whatever it was doing."""
+    network = EngineNetwork(tmp_path / "kills", NAMES)
+    runs: list[str] = []
+    began, mid = time.monotonic(), 0
+    try:
+        network.start_all()
+        until(lambda: all(network.is_connected(name) for name in NAMES), what="connecting")
+        root = network.running[SERVER].pid
+        for kill in range(KILLS):
+            if not runs or network.engine.status(runs[-1]).ended:
+                runs.append(f"kills-{len(runs) + 1}")
+                network.engine.start(study.prepare(network, runs[-1], deadline=600))
+            if kill % (KILLS // IN_MID_ROUND) == 0:
+                before = answers(network, runs[-1])
+                until(lambda: answers(network, runs[-1]) > before, 60, "progress")  # noqa: B023
+                mid += not network.engine.status(runs[-1]).ended
+            network.kill(FAR)
+            network.start(FAR)
+            until(lambda: network.is_connected(FAR), what="reconnecting")
+        assert network.wait_for_end(runs[-1], 120).state == "finished"
+        assert (network.running[SERVER].pid, network.running[SERVER].poll()) == (root, None)
+        for run in runs:
+            assert network.engine.status(run).message.startswith("Finished"), run
+            assert network.engine.outcome(run).dropped == {}
+            is_sound(network, run)
+        seconds = round(time.monotonic() - began)
+        print("kills:", {"kills": KILLS, "in mid-round": mid, "runs": len(runs), "seconds": seconds})
+        assert mid >= IN_MID_ROUND // 2
+    finally:
+        network.stop()
+
+
+def answers(network: EngineNetwork, run: str) -> int:
+    """How many answers of all institutes the Root has."""
+    rounds = network.engine_folder(SERVER) / "runs" / run / "rounds"
+    return sum(path.suffix not in (".json", ".total") for path in rounds.glob("[0-9]*"))
