@@ -24,7 +24,7 @@ from jazari.studies.flare.exchange import RootExchange
 from jazari.studies.flare.inbox import Inbox
 from jazari.studies.flare.live import Live, write_live
 
-CONFIRMATION_SECONDS = 15.0
+CONFIRMATION_SECONDS = 30.0
 _CHECK_SECONDS = 0.5
 
 
@@ -123,7 +123,10 @@ class RoundController(Controller):
                 if not self._pieces:
                     self._changed.wait(_CHECK_SECONDS)
                 pieces, self._pieces = self._pieces, []
-            began = time.monotonic() if pieces else began
+            if pieces:
+                began = time.monotonic()
+                until = max(until, began + CONFIRMATION_SECONDS) if until else until
+                self._show()
             tasks += [self._send(piece, name, fl_ctx) for name, piece in pieces]
             if until and time.monotonic() > until:
                 break

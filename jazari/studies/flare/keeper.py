@@ -27,7 +27,7 @@ from jazari.studies.coordinator import Coordinator
 from jazari.studies.errors import NoPermit
 from jazari.studies.flare import notes
 from jazari.studies.flare.attempts import FETCH_SECONDS, LONGEST_FETCH_SECONDS, Attempt, FlareJobs, Problem, retry_delay
-from jazari.studies.flare.live import read_live
+from jazari.studies.flare.live import last_move, read_live
 from jazari.studies.flare.pins import PinBoard
 
 LOOP_SECONDS = 0.2
@@ -35,7 +35,7 @@ TIDY_SECONDS = 60.0
 ATTEMPTS_PER_ROUND = 8
 PERMIT_SECONDS = 60.0
 ABSENT_SECONDS = 20.0
-LAST_CONFIRMATIONS_SECONDS = 30.0
+LAST_CONFIRMATIONS_SECONDS = 45.0
 _log = logging.getLogger("jazari.engine.keeper")
 
 
@@ -186,7 +186,7 @@ class Keeper:
     def _wind_up(self, run: str, kept: _Kept, finished: bool) -> None:
         """A run that has ended: let its job collect confirmations for a while, then forget both."""
         attempt = kept.attempt
-        waiting = finished and self._seconds_since_end(run) < LAST_CONFIRMATIONS_SECONDS
+        waiting = finished and self._seconds_since_move(run) < LAST_CONFIRMATIONS_SECONDS
         if attempt is not None and waiting and not self._flare.is_over(attempt):
             return
         if attempt is None and waiting and kept.coordinator.pending() and not self._gone(kept):
@@ -199,8 +199,10 @@ class Keeper:
         self._kept.pop(run, None)
         self._over.add(run)
 
-    def _seconds_since_end(self, run: str) -> float:
-        return time.time() - (self._engine / "runs" / run / "end.json").stat().st_mtime
+    def _seconds_since_move(self, run: str) -> float:
+        """Since the run ended, or a part of its last total was sent after that."""
+        ended = (self._engine / "runs" / run / "end.json").stat().st_mtime
+        return time.time() - max(ended, last_move(self._engine, run))
 
 
 def _patience(kept: _Kept) -> float:

@@ -240,6 +240,7 @@ def _comm_config() -> dict[str, Any]:
         # its 5 s would send everything twice. Small pieces are acknowledged one by one.
         "streaming_chunk_size": 16_384,
         "streaming_window_size": 4 * 2**20,
+        "streaming_ack_interval": 65_536,
         "streaming_retry_wait": 30,
     }
 

@@ -29,6 +29,14 @@ def write_live(engine: Path, run: str, live: Live) -> None:
     draft.replace(path)
 
 
+def last_move(engine: Path, run: str) -> float:
+    """When a job of the run last had something to tell (seconds, epoch); 0 if none ever had."""
+    try:
+        return _path(engine, run).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def read_live(engine: Path, run: str) -> Live:
     """What is known; an empty ``Live`` before the job has asked anything."""
     try:

@@ -14,7 +14,7 @@ import pytest
 
 from jazari.governance.spool import read_event
 from jazari.studies.data.loading import load_table
-from jazari.studies.flare.tests import links, paced_site, study
+from jazari.studies.flare.tests import links, paced_site, small_parts, study
 from jazari.studies.flare.tests.links import FAR_ADDRESS, NEAR_ADDRESS, WEAK, Link
 from jazari.studies.flare.tests.network import SERVER, EngineNetwork, until
 from jazari.studies.simulate import simulate
@@ -31,11 +31,11 @@ def computed(network: EngineNetwork, name: str, run: str) -> list[int]:
     return sorted(detail["round"] for detail in found if detail["run"] == run)
 
 
-def is_sound(network: EngineNetwork, run: str) -> None:
+def is_sound(network: EngineNetwork, run: str, **changes: object) -> None:
     """The result is that of the computation without a network, and nobody computed a round twice."""
     outcome = network.engine.outcome(run)
     tables = {n: load_table(network.home(n) / "data/people.csv", study.schema()) for n in outcome.participants}
-    assert outcome.result == simulate(study.study_text(outcome.participants), tables).result
+    assert outcome.result == simulate(study.study_text(outcome.participants, **changes), tables).result
     for name in outcome.participants:
         rounds = computed(network, name, run)
         # Killed between storing an answer and telling so, an institute has no event of it; but never two.
@@ -72,39 +72,36 @@ def far_away(line: Link, tmp_path_factory: pytest.TempPathFactory) -> Iterator[E
         network.stop()
 
 
-def test_a_run_over_256_kbit_500_ms_and_5_percent_loss(far_away: EngineNetwork, line: Link, record_property) -> None:
-    there, back, began = line.bytes_from(line.near), line.bytes_from(line.far), time.monotonic()
-    far_away.engine.start(study.prepare(far_away, "weak", deadline=240))
-    assert far_away.wait_for_end("weak", 240).state == "finished"
-    outcome = far_away.engine.outcome("weak")
+def test_a_run_over_256_kbit_500_ms_and_5_percent_loss_with_a_cut_of_60_seconds(
+    far_away: EngineNetwork, line: Link
+) -> None:
+    """In the middle of round 2 the line is dead for 60 s; then the run finishes, and nothing is computed again."""
+    root, run, began = far_away.running[SERVER].pid, "weak", time.monotonic()
+    there, back = line.bytes_from(line.near), line.bytes_from(line.far)
+    far_away.engine.start(study.prepare(far_away, run, deadline=300, parameters=study.LINEAR))
+    until(lambda: totals(far_away, run) == 1, 200, "the first total")
+    first = time.monotonic()
+    line.cut()
+    cut_there = line.bytes_from(line.near) + line.bytes_from(line.far)
+    time.sleep(60)
+    assert totals(far_away, run) == 1, "the institute was not cut off"
+    cut_there = line.bytes_from(line.near) + line.bytes_from(line.far) - cut_there
+    line.become(WEAK)
+    mended = time.monotonic()
+    assert far_away.wait_for_end(run, 300).state == "finished"
+    outcome = far_away.engine.outcome(run)
     figures = {
         "line": line.how,
-        "seconds": round(time.monotonic() - began, 1),
         "rounds": outcome.rounds,
+        "seconds to the first total": round(first - began, 1),
+        "seconds after the cut": round(time.monotonic() - mended, 1),
         "to the institute": line.bytes_from(line.near) - there,
         "from the institute": line.bytes_from(line.far) - back,
+        "sent into the cut": cut_there,
     }
     print("weak line:", figures)
-    for name, value in figures.items():
-        record_property(name, value)
-    is_sound(far_away, "weak")
-
-
-def test_a_cut_of_60_seconds_in_mid_round(far_away: EngineNetwork, line: Link) -> None:
-    root = far_away.running[SERVER].pid
-    far_away.engine.start(study.prepare(far_away, "cut", deadline=300))
-    until(lambda: totals(far_away, "cut") >= 2, 200, "the second total")
-    line.cut()
-    before = totals(far_away, "cut")
-    time.sleep(60)
-    assert totals(far_away, "cut") <= before + 1, "the institute was not cut off"
-    line.become(WEAK)
-    began = time.monotonic()
-    assert far_away.wait_for_end("cut", 300).state == "finished"
-    print("cut:", {"line": line.how, "seconds after the cut": round(time.monotonic() - began, 1)})
-    is_sound(far_away, "cut")
-    assert far_away.running[SERVER].pid == root
-    assert far_away.running[SERVER].poll() is None
+    is_sound(far_away, run, parameters=study.LINEAR)
+    assert (far_away.running[SERVER].pid, far_away.running[SERVER].poll()) == (root, None)
 
 
 @pytest.fixture
@@ -156,6 +153,50 @@ def test_an_institute_that_comes_before_the_deadline_takes_part(four: EngineNetw
     assert four.wait_for_end("late", 120).state == "finished"
     assert four.engine.outcome("late").dropped == {}
     is_sound(four, "late")
+
+
+WIDE = 200
+"""Columns: 20,100 products, which masked are 160 kB that do not compress; in parts of 8 KiB, 20 parts."""
+
+
+def parts_that_came(network: EngineNetwork, name: str) -> dict[str, list[int]]:
+    """The parts that arrived at a node, by transfer, in order."""
+    path, found = network.engine_folder(name) / small_parts.LOG, {}
+    for line in path.read_text().splitlines() if path.exists() else []:
+        digest, index = line.split()
+        found.setdefault(digest, []).append(int(index))
+    return found
+
+
+def half_way(network: EngineNetwork, name: str) -> bool:
+    """Whether five parts or more of a message are at a node, and not all."""
+    return any(5 <= len(parts) < 15 for parts in parts_that_came(network, name).values())
+
+
+def test_of_a_large_message_only_what_is_missing_is_sent_after_a_kill(tmp_path: Path) -> None:
+    """An answer and a request (the total) of 20 parts, with the institute killed while each is on its way."""
+    network, run = EngineNetwork(tmp_path / "large", NAMES), "large"
+    try:
+        for name in (SERVER, *NAMES):
+            network.start(name, small_parts.__spec__.name)
+        until(lambda: all(network.is_connected(name) for name in NAMES), what="connecting")
+        network.engine.start(study.prepare(network, run, deadline=300, wide=WIDE))
+        for where in (SERVER, FAR):
+            until(lambda: half_way(network, where), 120, "half a message")  # noqa: B023
+            network.kill(FAR)
+            network.start(FAR, small_parts.__spec__.name)
+        status = network.wait_for_end(run, 120)
+        assert status.state == "finished", status.message
+        until(lambda: len(network.engine.outcome(run).confirmed) == 3, 60, "confirmations")
+        assert computed(network, FAR, run) == [1, 2]
+        for name in (SERVER, FAR):
+            for parts in parts_that_came(network, name).values():
+                # A part that had arrived when its sender or receiver died may be on its way once more.
+                assert sorted(set(parts)) == list(range(max(parts) + 1))
+                assert len(parts) - len(set(parts)) <= 1, f"{name} was sent more than one part again"
+        print("parts:", {name: [len(p) for p in parts_that_came(network, name).values()] for name in (SERVER, FAR)})
+    finally:
+        network.stop()
 
 
 KILLS, IN_MID_ROUND = 100, 25
