@@ -13,7 +13,6 @@ import hashlib
 import logging
 import socket
 import ssl
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ from jazari.studies.flare.pins import PinBoard
 HANDSHAKE_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 RECONNECT_SECONDS = 3
-_TCP_RTO_MAX_MS, _RTO_MAX_MS = 44, 8000
 LARGEST_FRAME = 256 * 1024 * 1024
 _log = logging.getLogger("jazari.engine.transport")
 
@@ -87,19 +85,12 @@ def _check(pin: str) -> None:
     _gatekeeper.check(pin)
 
 
-def _try_again_soon(sock: Any) -> None:
-    """Have TCP send again within 8 s after a cut, where Linux can (6.15 and later): else it waits up to 2 minutes."""
-    with suppress(OSError):
-        sock.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, _RTO_MAX_MS)
-
-
 class PinnedConnection(SocketConnection):
     """A connection that asks the directory again before every frame, in both directions."""
 
     def __init__(self, sock: Any, connector: Any) -> None:
         self._pin = peer_pin(sock)
         _check(self._pin)
-        _try_again_soon(sock)
         super().__init__(sock, connector, True)
 
     def process_frame(self, frame: Any) -> None:

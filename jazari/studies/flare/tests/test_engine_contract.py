@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,8 @@ class FlareHarness:
     def __init__(self, network: EngineNetwork) -> None:
         self._network = network
         tables = {name: random_table(place) for place, name in enumerate(self.names)}
-        self.sites = {name: Site(network.home(name), name, table) for name, table in tables.items()}
+        keys: dict[str, list[dict[str, Any]]] = {}
+        self.sites = {n: Site(network.home(n), n, table, publishing_keys=keys) for n, table in tables.items()}
         self.engine = network.engine
 
     def order(self, run: str, deadline: float = 60.0, approving: tuple[str, ...] | None = None) -> RunOrder:

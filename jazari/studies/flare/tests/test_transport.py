@@ -255,19 +255,6 @@ def test_an_institute_connects_to_the_root_of_the_directory(engine, identities, 
     seen.open[0].close()
 
 
-def test_after_a_cut_tcp_tries_again_within_seconds_where_the_kernel_can(engine, identities, root_played_by) -> None:
-    seen = Seen()
-    threading.Thread(target=_dial, args=(engine, identities, root_played_by("server"), seen), daemon=True).start()
-    _until(lambda: seen.open)
-    try:
-        longest = seen.open[0].sock.getsockopt(socket.IPPROTO_TCP, transport._TCP_RTO_MAX_MS)
-    except OSError:
-        pytest.skip("this kernel has no TCP_RTO_MAX_MS")
-    finally:
-        seen.open[0].close()
-    assert longest == transport._RTO_MAX_MS
-
-
 def test_without_installing_nobody_connects(identities, engine, root_played_by, monkeypatch) -> None:
     monkeypatch.setattr(transport, "_gatekeeper", None)
     driver = transport.PinnedDriver()
