@@ -126,7 +126,7 @@ class RoundController(Controller):
             if pieces:
                 began = time.monotonic()
                 until = max(until, began + CONFIRMATION_SECONDS) if until else until
-                self._show()
+                self._show(moved=time.time())
             tasks += [self._send(piece, name, fl_ctx) for name, piece in pieces]
             if until and time.monotonic() > until:
                 break

@@ -27,7 +27,7 @@ from jazari.studies.coordinator import Coordinator
 from jazari.studies.errors import NoPermit
 from jazari.studies.flare import notes
 from jazari.studies.flare.attempts import FETCH_SECONDS, LONGEST_FETCH_SECONDS, Attempt, FlareJobs, Problem, retry_delay
-from jazari.studies.flare.live import last_move, read_live
+from jazari.studies.flare.live import read_live
 from jazari.studies.flare.pins import PinBoard
 
 LOOP_SECONDS = 0.2
@@ -185,12 +185,15 @@ class Keeper:
 
     def _wind_up(self, run: str, kept: _Kept, finished: bool) -> None:
         """A run that has ended: let its job collect confirmations for a while, then forget both."""
-        attempt = kept.attempt
+        attempt, pending = kept.attempt, kept.coordinator.pending()
         waiting = finished and self._seconds_since_move(run) < LAST_CONFIRMATIONS_SECONDS
         if attempt is not None and waiting and not self._flare.is_over(attempt):
+            problem = self._flare.problem(attempt, read_live(self._engine, run), pending) if pending else None
+            if problem and problem.line:
+                self._give_up(run, kept, attempt, problem)
             return
-        if attempt is None and waiting and kept.coordinator.pending() and not self._gone(kept):
-            # The server restarted between the last total and its confirmations.
+        if attempt is None and waiting and pending and not self._gone(kept):
+            # The server restarted, or an institute died, between the last total and its confirmations.
             self._try(run, kept, kept.round)
             return
         if attempt is not None:
@@ -202,7 +205,7 @@ class Keeper:
     def _seconds_since_move(self, run: str) -> float:
         """Since the run ended, or a part of its last total was sent after that."""
         ended = (self._engine / "runs" / run / "end.json").stat().st_mtime
-        return time.time() - max(ended, last_move(self._engine, run))
+        return time.time() - max(ended, read_live(self._engine, run).moved)
 
 
 def _patience(kept: _Kept) -> float:

@@ -11,13 +11,17 @@ from jazari.core.canonical import canonical_json
 
 @dataclass(frozen=True)
 class Live:
-    """One job of a run: the round it asks for, who fetched the request, and since when (seconds, epoch)."""
+    """One job of a run: the round it asks for, who fetched the request, and since when (seconds, epoch).
+
+    ``moved``: when the last part of a large message was sent (seconds, epoch); 0 before.
+    """
 
     job: str = ""
     round: int = 0
     asked: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
     since: float = 0.0
+    moved: float = 0.0
 
 
 def write_live(engine: Path, run: str, live: Live) -> None:
@@ -29,19 +33,12 @@ def write_live(engine: Path, run: str, live: Live) -> None:
     draft.replace(path)
 
 
-def last_move(engine: Path, run: str) -> float:
-    """When a job of the run last had something to tell (seconds, epoch); 0 if none ever had."""
-    try:
-        return _path(engine, run).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
 def read_live(engine: Path, run: str) -> Live:
     """What is known; an empty ``Live`` before the job has asked anything."""
     try:
         found = json.loads(_path(engine, run).read_bytes())
-        return Live(found["job"], found["round"], tuple(found["asked"]), tuple(found["fetched"]), found["since"])
+        asked, fetched = tuple(found["asked"]), tuple(found["fetched"])
+        return Live(found["job"], found["round"], asked, fetched, found["since"], found["moved"])
     except (OSError, ValueError, KeyError, TypeError):
         return Live()
 
