@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "search": ("jazari.catalog.commands", "app", "Search the catalogue."),
     "catalog": ("jazari.catalog.commands", "catalog_app", "Show, export and rebuild what the catalogue knows."),
     "study": ("jazari.studies.commands", "study_app", "Propose, approve, run and read studies."),
+    "model": ("jazari.studies.model_commands", "model_app", "Publish, fetch and apply models."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),

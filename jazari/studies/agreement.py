@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,7 +17,8 @@ from jazari.core.canonical import canonical_json, digest
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef, check_namespace
 from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, first_problem
-from jazari.studies.errors import BadStudy
+from jazari.studies.errors import BadParameters, BadStudy
+from jazari.studies.privacy.terms import PrivacyTerms
 from jazari.studies.secure.rules import FEWEST
 
 DEFAULT_FLOOR = 10
@@ -29,8 +31,10 @@ _GUARDED = (
     "agreement.py",
     "contract.py",
     "decisions.py",
+    "differencing.py",
     "guard.py",
     "ledger.py",
+    "memory.py",
     "messages.py",
     "notebook.py",
     "participant.py",
@@ -38,6 +42,7 @@ _GUARDED = (
     "registered.py",
     "rounds.py",
     "data/csv_file.py",
+    "data/identity.py",
     "data/loading.py",
     "data/mapped.py",
     "data/mapping.py",
@@ -48,6 +53,11 @@ _GUARDED = (
     "flare/firewall.py",
     "flare/gate.py",
     "flare/jobs.py",
+    "privacy/budget.py",
+    "privacy/calibration.py",
+    "privacy/noise.py",
+    "privacy/payment.py",
+    "privacy/terms.py",
     "recipes/base.py",
     "recipes/cells.py",
     "recipes/own.py",
@@ -129,6 +139,15 @@ class StudyText(BaseModel):
         """The institutes that are asked, sorted."""
         return tuple(sorted(self.datasets))
 
+    @property
+    def privacy(self) -> PrivacyTerms | None:
+        """The privacy terms among the parameters, or None: then no noise is added. Raises ``BadParameters``."""
+        terms = self.parameters.get("privacy")
+        try:
+            return None if terms is None else PrivacyTerms.model_validate_json(json.dumps(terms))
+        except (ValidationError, TypeError, ValueError) as error:
+            raise BadParameters(f"The privacy terms are not valid: {first_problem(error)}; correct them.") from error
+
     def named_variables(self) -> dict[str, AgreedVariable]:
         """The variables by name."""
         return {variable.name: variable for variable in self.variables}
@@ -163,15 +182,18 @@ def agreement_digest(text: StudyText) -> str:
 
 @lru_cache
 def recipe_digest(recipe: str) -> str:
-    """The digest of the installed code that touches the data: recipe, guard, loaders, and numpy's version.
+    """The digest of the installed code that touches the data: recipe, guard, loaders, and the libraries' versions.
 
     Raises ``UnknownRecipe``.
     """
     from jazari.studies.recipes.registry import find_recipe
 
     package = resources.files("jazari.studies")
-    files = sorted({*_GUARDED, *(f"recipes/{name}" for name in find_recipe(recipe).sources)})
-    return digest({"files": {name: _file_digest(package, name) for name in files}, "numpy": version("numpy")})
+    found = find_recipe(recipe)
+    own = (name if "/" in name else f"recipes/{name}" for name in found.sources)
+    files = sorted({*_GUARDED, *own})
+    libraries = {name: version(name) for name in ("numpy", *getattr(found, "libraries", ()))}
+    return digest({"files": {name: _file_digest(package, name) for name in files}, **libraries})
 
 
 def _file_digest(package: Any, name: str) -> str:

@@ -8,13 +8,15 @@ from jazari.studies.agreement import StudyText, agreement_digest, parse_study
 from jazari.studies.cards import AttestationCard, ResultCard, RunCard, run_id
 from jazari.studies.decisions import ApprovalCard, approval_name
 from jazari.studies.errors import BadStudyRecord
+from jazari.studies.portable.card import ModelCard, check_model
+from jazari.studies.privacy.terms import privacy_sentence
 from jazari.trust.errors import TrustError
 from jazari.trust.keys import key_id, verify_bytes
 from jazari.trust.records import Record
 
 
 def register() -> None:
-    """Make the five card types of studies known to the catalogue."""
+    """Make the six card types of studies known to the catalogue."""
     for card_type in (
         CardType("study", StudyText, check_study, "A proposed computation: the exact text that institutes approve."),
         CardType(
@@ -23,6 +25,7 @@ def register() -> None:
         CardType("run", RunCard, check_run, "That the proposer has an agreement executed now by these institutes."),
         CardType("attestation", AttestationCard, check_attestation, "What a participant saw of a run."),
         CardType("result", ResultCard, check_result, "What a run produced, and where it comes from."),
+        CardType("model", ModelCard, check_model, "A model that anybody may fetch and apply, and how it was judged."),
     ):
         register_card_type(card_type)
 
@@ -101,7 +104,17 @@ def check_result(record: Record, context: CardContext) -> None:
     _require(provenance.agreement == run.agreement, record, "it names another agreement")
     _require(sorted(provenance.participants) == sorted(run.participants), record, "other institutes took part")
     _require(set(provenance.attested) <= set(run.participants), record, "somebody attested who took no part")
+    _check_privacy(record, card, run, context)
     _require(record.file("result.json") is not None, record, "the file result.json is missing")
+
+
+def _check_privacy(record: Record, card: ResultCard, run: RunCard, context: CardContext) -> None:
+    """No noise is claimed where none is agreed, nor less or more than was."""
+    study = context.find(run.study)
+    if study is None:
+        raise BadStudyRecord(f"{record.ref} is refused: there is no study {run.study}; publish the study first.")
+    said = privacy_sentence(parse_study(study.card).privacy, len(run.participants))
+    _require(card.privacy == said, record, "what it says about noise is not what the study agreed")
 
 
 def _run_of(record: Record, reference: str, context: CardContext) -> RunCard:

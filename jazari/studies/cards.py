@@ -13,6 +13,7 @@ from jazari.core.canonical import digest
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
 from jazari.studies.decisions import Digest, Reference
+from jazari.studies.privacy.terms import NO_NOISE
 
 MAX_PARTICIPANTS = 500
 
@@ -94,7 +95,7 @@ class ResultCard(_Card):
     rounds: int = Field(ge=1, le=1000)
     seconds: float = Field(ge=0)
     floor: int = Field(ge=1)
-    privacy: str = Field(default="no noise was added; cells below the floor were left out", max_length=300)
+    privacy: str = Field(default=NO_NOISE, max_length=300)
     bytes_received: dict[str, int] = Field(description="bytes that each institute sent, by institute")
     secure_aggregation: bool = Field(
         default=False, description="whether the Root learned totals only; else it saw each institute's sums"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from jazari.studies.here import Node
+    from jazari.studies.portable.model import PortableModel
 
 POLL_SECONDS = 0.2
 
@@ -146,3 +147,9 @@ class Client:
 
         facts = result_facts(self._node, reference)
         return Result(facts["result"], facts["digest"], facts["card"], facts["values"])
+
+    def model(self, reference: str) -> PortableModel:
+        """The model of a published record, verified; apply it with ``jazari.studies.portable.predict``."""
+        from jazari.studies.portable.publishing import verified_model
+
+        return verified_model(self._node, reference)

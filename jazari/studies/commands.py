@@ -14,6 +14,7 @@ from jazari.cli.output import Output
 from jazari.cli.passphrases import PassphraseFileOption, passphrase_reader
 from jazari.core import clock
 from jazari.federation.options import prepare
+from jazari.studies.privacy.commands import budget
 
 if TYPE_CHECKING:
     from jazari.studies.here import Node
@@ -89,6 +90,9 @@ def publish(
     out.print_result({"record": record.ref, "digest": record.digest}, f"Published as {record.ref}.")
 
 
+command(dataset_app, "budget", example="jazari dataset budget soil --epsilon 10 --delta 1e-6")(budget)
+
+
 @command(dataset_app, "list", example="jazari dataset list")
 def list_data_sets(home: HomeOption, as_json: JsonOption = False) -> None:
     """List the data sets that are registered here."""
@@ -157,6 +161,8 @@ def show(study: Study, home: HomeOption, as_json: JsonOption = False) -> None:
 def _show(out: Output, facts: dict[str, Any]) -> None:
     for name in ("study", "title", "purpose", "proposer", "recipe", "agreement", "status", "floor", "expires"):
         out.say(f"{name:>12}  {facts[name]}")
+    if facts["parameters"].get("privacy"):
+        out.say(f"{'privacy':>12}  {facts['parameters']['privacy']}")
     out.table("Decisions", ("institute", "choice", "reason", "moment"),
               [[d[c] for c in ("institute", "choice", "reason", "moment")] for d in facts["decisions"]])  # fmt: skip
     out.table("Runs", ("run", "number", "institutes"),
@@ -208,6 +214,8 @@ def _show_check(out: Output, report: dict[str, Any]) -> None:
               [[_cell(row[c]) for c in columns] for row in report["variables"]])  # fmt: skip
     if "subjects" in report:
         out.say(f"{report['rows']} rows of {report['subjects']} subjects.")
+    if report["cost"]:
+        out.say(f"- {report['cost']}")
     columns = ("output", "shape", "type", "values")
     out.table("What one message of this institute would hold", columns,
               [[_cell(row[c]) for c in columns] for row in report["outputs"]])  # fmt: skip
@@ -281,7 +289,7 @@ def _decide(
 
     passphrase = passphrase_reader(steward.passphrase_file, "the steward's key", variable=STEWARD_VARIABLE)
     signer = load_signer(steward.key or Home.open(home).steward_key, passphrase)
-    for sentence in on_site.own_disclosures(node, study) if choice == "approve" else ():
+    for sentence in on_site.notes(node, study) if choice == "approve" else ():
         out.warn(f"Note: {sentence}")
     with out.progress("Publishing the decision"):
         record = operations.decide(node, study, Choice(choice), reason, signer)

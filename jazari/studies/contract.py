@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jazari.studies.errors import BrokenContract
 from jazari.studies.messages import Array, Sums
+from jazari.studies.privacy.terms import Noise
 
 EXACT_INTEGERS = 2**53
 """Counts beyond this could not be compared exactly with float64 bounds."""
@@ -54,12 +55,21 @@ class Partition(_Frozen):
 
 
 class Contract(_Frozen):
-    """What one round sends (``outputs``), and what the guard sees but never sends (``evidence``)."""
+    """What one round sends (``outputs``), and what the guard sees but never sends (``evidence``).
+
+    With ``noise``, the guard itself adds it to every output before anything leaves; the evidence ``<output>.most``
+    is then the most that one subject contributes to that output.
+    ``parameters``: how many numbers are estimated from the subjects that the count ``estimated_from`` counts;
+    the guard refuses more than a third of these. None are declared by default.
+    """
 
     phase: str
     outputs: tuple[Output, ...]
     evidence: tuple[Output, ...] = ()
     partitions: tuple[Partition, ...] = Field(default=())
+    noise: Noise | None = None
+    parameters: int = Field(default=0, ge=0)
+    estimated_from: str = "subjects"
 
     def check(self, sums: Mapping[str, Array], institutes: int = 1) -> None:
         """Raise ``BrokenContract`` unless ``sums`` are exactly the outputs, within their bounds.

@@ -16,24 +16,33 @@ def disclosures_of(study: StudyText, datasets: Mapping[str, Schema]) -> list[str
     Raises ``UnknownRecipe``, ``BadParameters`` or ``ColumnMissing``.
     """
     recipe, plan = plan_of(study, len(datasets))
-    return [*recipe.disclosures(plan, datasets), _floor(study), *_who_sees(study, len(datasets))]
+    return [*recipe.disclosures(plan, datasets), *_floor(study), *_who_sees(study, len(datasets))]
 
 
-def _floor(study: StudyText) -> str:
+def _floor(study: StudyText) -> list[str]:
+    if study.privacy is not None:
+        return [f"Noise protects the figures, not a floor on each: an institute takes part if its data set holds at "
+                f"least {study.floor} distinct subjects."]  # fmt: skip
     if study.floor == 1:
-        return "There is no floor: a figure may be about a single subject, so approve this for public data only."
-    return (f"No figure is about fewer than {study.floor} distinct subjects of one institute, nor follows from others "
-            "by subtraction within this study; smaller ones are left out and only their number is told.")  # fmt: skip
+        return ["There is no floor: a figure may be about a single subject, so approve this for public data only."]
+    return [
+        f"No figure is about fewer than {study.floor} distinct subjects of one institute, nor follows from others "
+        "by subtraction within one round (the sentences above say where rounds differ); smaller ones are left out and "
+        "only their number is told.",
+        f"An answer is refused if it less an earlier one about the same data set, in any version, would be about fewer "
+        f"than {study.floor} subjects; the refusal itself tells that.",
+    ]
 
 
 def _who_sees(study: StudyText, institutes: int) -> list[str]:
     if study.secure_aggregation:
         return [*_who_sees_totals(institutes), *_again(study)]
-    seen = ["The Root sees each institute's sums, every institute sees the totals, and the result is published."]
+    sums = "noisy sums" if study.privacy else "sums"
+    seen = [f"The Root sees each institute's {sums}, every institute sees the totals, and the result is published."]
     if study.minimum_institutes == 1:
         seen.append("The study may run with one institute alone: the result would then be its own figures.")
     if institutes == 2 or study.minimum_institutes <= 2:
-        seen.append("If only two institutes take part, each can subtract its own sums and learn the other's.")
+        seen.append(f"If only two institutes take part, each can subtract its own {sums} and learn the other's.")
     return [*seen, *_again(study)]
 
 
@@ -49,4 +58,5 @@ def _who_sees_totals(institutes: int) -> list[str]:
 def _again(study: StudyText) -> list[str]:
     if study.max_runs == 1:
         return []
-    return [f"It may run up to {study.max_runs} times over the same version of the data."]
+    spent = " Each run spends anew." if study.privacy else ""
+    return [f"It may run up to {study.max_runs} times over the same version of the data.{spent}"]

@@ -6,11 +6,14 @@
     ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData, BadMapping
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
     │                 NotAsked, NotRunnable, BadStudyRecord
-    ├── messages      BadMessage, BrokenContract, BelowFloor
+    ├── messages      BadMessage, BrokenContract, BelowFloor, Saturated
+    ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
+    ├── memory        TooSimilar, OtherInstitutes, MemoryUnreadable
     ├── secure        Unbounded, BadShares, BadSession, AlteredSet, TooFewInstitutes
-    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp
+    ├── permission    NoPermit, BadPermit, PermitExpired, RunsUsedUp, NoBudget, BudgetSpent,
+    │                 SameData
     └── runs          WrongRound, AlteredTotal, RunNotFound, RunEnded, RunFailed, RunConflict,
-                      TimedOut
+                      BackendMissing, TimedOut
 
 A message that leaves an institute carries the code alone, never the sentence.
 """
@@ -117,6 +120,34 @@ class BelowFloor(StudyError):
     exit_code = ExitCode.REFUSED
 
 
+class Saturated(StudyError):
+    """More numbers would be estimated from the rows than a third of the subjects."""
+
+    code = "studies.saturated"
+    exit_code = ExitCode.REFUSED
+
+
+class TooSimilar(StudyError):
+    """The answer and earlier ones about the same data set could together tell about too few subjects."""
+
+    code = "studies.too-similar"
+    exit_code = ExitCode.REFUSED
+
+
+class OtherInstitutes(StudyError):
+    """The same was answered with other institutes: the difference of the totals would be theirs."""
+
+    code = "studies.other-institutes"
+    exit_code = ExitCode.REFUSED
+
+
+class MemoryUnreadable(StudyError):
+    """What this institute has answered before cannot be read, so that nothing more is answered."""
+
+    code = "studies.memory-unreadable"
+    exit_code = ExitCode.REFUSED
+
+
 class NoPermit(StudyError):
     """This institute has no permit for the run: it did not approve, or has not seen the run record."""
 
@@ -142,6 +173,27 @@ class RunsUsedUp(StudyError):
     """The agreement has run as often as the institute approved."""
 
     code = "studies.runs-used-up"
+    exit_code = ExitCode.REFUSED
+
+
+class NoBudget(StudyError):
+    """The study would spend a privacy budget, and none is declared for the data set here."""
+
+    code = "studies.no-budget"
+    exit_code = ExitCode.REFUSED
+
+
+class BudgetSpent(StudyError):
+    """What is left of the data set's privacy budget does not pay for this, or the ledger cannot be read."""
+
+    code = "studies.budget-spent"
+    exit_code = ExitCode.REFUSED
+
+
+class SameData(StudyError):
+    """The same file already has a budget under another name: a second one would let it be spent twice."""
+
+    code = "studies.same-data"
     exit_code = ExitCode.REFUSED
 
 
@@ -221,11 +273,53 @@ class BadStudyRecord(StudyError):
     exit_code = ExitCode.REFUSED
 
 
+class BackendMissing(StudyError):
+    """The study trains with a library that is not installed here, or in another version."""
+
+    code = "studies.backend-missing"
+    exit_code = ExitCode.UNAVAILABLE
+
+
 class TimedOut(StudyError):
     """Somebody waited for a run, which goes on."""
 
     code = "studies.timed-out"
     exit_code = ExitCode.UNAVAILABLE
+
+
+class BadModel(StudyError):
+    """A file that is no model of ours: cut, altered, of another format or schema, or not what was agreed."""
+
+    code = "studies.bad-model"
+    exit_code = ExitCode.UNTRUSTED
+
+
+class BadModelInput(StudyError):
+    """Rows that a model cannot read: a column is missing, of another type, or holds an unknown level."""
+
+    code = "studies.bad-model-input"
+    exit_code = ExitCode.USAGE
+
+
+class ModelNotFound(StudyError):
+    """No verified model record of this reference, or its file is not here."""
+
+    code = "studies.model-not-found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class NoModel(StudyError):
+    """A result that holds no model, or whose model cannot be written as a file."""
+
+    code = "studies.no-model"
+    exit_code = ExitCode.USAGE
+
+
+class UnverifiedModel(StudyError):
+    """A model file without a signed record was to be used without saying so."""
+
+    code = "studies.unverified-model"
+    exit_code = ExitCode.REFUSED
 
 
 class Unbounded(StudyError):

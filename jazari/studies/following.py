@@ -23,12 +23,15 @@ from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.each import each
 from jazari.studies.errors import NotRunnable, RunNotFound
+from jazari.studies.inputs import fetch_inputs
 from jazari.studies.mappings import approved_mapping
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, withdraw_permit, write_permit, write_stewards
+from jazari.studies.privacy.payment import Payments
+from jazari.studies.privacy.terms import privacy_sentence
 from jazari.studies.provenance import provenance_of
 from jazari.studies.secure.session import forget_session, open_session
 from jazari.trust.records import Draft, Record
@@ -51,6 +54,7 @@ class Follower:
         steps = (
             self._note_new_runs,
             self._withdraw_permits,
+            self._forget_keys,
             self._attest,
             self._ask_about_own,
             self._publish_own,
@@ -89,7 +93,9 @@ class Follower:
         try:
             if problem:
                 raise NotRunnable(f"The run is not allowed here: {problem}; its proposer must record a new one.")
-            write_permit(self.here.engine_folder, self._permit_for(record, card, study))
+            permit = self._permit_for(record, card, study)
+            fetch_inputs(self.here, study.text)  # before the permit: a run may begin as soon as there is one
+            write_permit(self.here.engine_folder, permit)
         except JazariError as error:
             _audit(self.here, "studies.permit-denied", record.ref, str(error))
             return False, str(error)
@@ -101,6 +107,7 @@ class Follower:
         write_stewards(self.here.engine_folder, self.here.directory().entries[namespace].steward_keys)
         approval = self.here.records.get(card.participants[namespace])
         reference = study.text.datasets[namespace]
+        Payments(self.here.engine_folder).check(study.text, reference)
         data = local_data_set(reference)
         if approval is None:
             raise RunNotFound(f"The approval {card.participants[namespace]} is not here: run `jazari sync`.")
@@ -154,6 +161,13 @@ class Follower:
         row.save(update_fields=["permitted", "message"])
         _audit(self.here, "studies.permit-withdrawn", row.reference, row.message)
         return True
+
+    def _forget_keys(self) -> bool:
+        """The keys of runs that never ended here and whose permit is past its date."""
+        before = clock.now() - timedelta(days=PERMIT_DAYS)
+        for row in Run.objects.filter(permitted=True, attested=False, recorded__lt=before):
+            forget_session(self.here.engine_folder, row.run)
+        return False
 
     def _attest(self) -> bool:
         rows = Run.objects.filter(permitted=True, attested=False)
@@ -220,6 +234,7 @@ class Follower:
             rounds=outcome["rounds"],
             seconds=outcome["seconds"],
             floor=study.text.floor,
+            privacy=privacy_sentence(study.text.privacy, len(row.participants)),
             bytes_received=outcome["bytes_received"],
             secure_aggregation=study.text.secure_aggregation,
             resolution=outcome["resolution"],

@@ -11,14 +11,19 @@ from collections.abc import Mapping
 import numpy as np
 
 from jazari.studies.contract import NOTHING, ROUNDING, Contract, Partition, broadcast, check_arrays
-from jazari.studies.errors import AlteredTotal, BelowFloor, BrokenContract
+from jazari.studies.errors import AlteredTotal, BelowFloor, BrokenContract, Saturated
 from jazari.studies.messages import Array, Sums
+from jazari.studies.privacy.noise import add_noise, check_bounded
+
+SUBJECTS_PER_PARAMETER = 3
+"""Fewest subjects for each number that is estimated from them: a model as large as the data gives the rows away."""
 
 
 def release(contract: Contract, sums: Mapping[str, Array], floor: int) -> Sums:
     """The outputs among ``sums``, once they keep the contract and the floor; the evidence stays here.
 
-    Raises ``BrokenContract`` or ``BelowFloor``.
+    Where the contract declares noise, every call draws it anew: what it returns is stored, and sent again as it is.
+    Raises ``BrokenContract``, ``BelowFloor`` or ``Saturated``.
     """
     everything = (*contract.outputs, *contract.evidence)
     check_arrays(everything, sums)
@@ -27,7 +32,13 @@ def release(contract: Contract, sums: Mapping[str, Array], floor: int) -> Sums:
             _check_floor(output.name, output.subjects, sums, floor)
     for partition in contract.partitions:
         _check_partition(partition, sums, floor)
-    return {output.name: sums[output.name] for output in contract.outputs}
+    if contract.parameters and floor > 1:
+        _check_saturation(contract, sums)
+    outputs = {output.name: sums[output.name] for output in contract.outputs}
+    if contract.noise is None:
+        return outputs
+    check_bounded(contract.noise, sums)
+    return add_noise(contract.noise, contract.outputs, outputs)
 
 
 def check_masked(contract: Contract, words: Mapping[str, Array]) -> None:
@@ -56,6 +67,17 @@ def _check_floor(name: str, counted: str, sums: Mapping[str, Array], floor: int)
         )
     if ((subjects == 0) & (array != 0)).any():
         raise BelowFloor(f"A cell of {name!r} holds a value with no subject behind it: nothing was sent.")
+
+
+def _check_saturation(contract: Contract, sums: Mapping[str, Array]) -> None:
+    if contract.estimated_from not in sums:
+        raise BrokenContract("The contract declares parameters but no number of subjects: nothing was sent.")
+    subjects = int(sums[contract.estimated_from].min(initial=np.iinfo(np.int64).max))
+    if subjects < SUBJECTS_PER_PARAMETER * contract.parameters:
+        raise Saturated(
+            f"{contract.parameters} numbers are estimated and need at least {SUBJECTS_PER_PARAMETER} subjects each: "
+            "nothing was sent, use a smaller model."
+        )
 
 
 def _check_partition(partition: Partition, sums: Mapping[str, Array], floor: int) -> None:

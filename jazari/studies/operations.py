@@ -17,6 +17,7 @@ from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_n
 from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable
 from jazari.studies.overview import Records, Study, run_problem, study_of
 from jazari.trust.directory import Directory
+from jazari.trust.errors import FileAbsent
 from jazari.trust.keys import Signer, key_id, sign_bytes
 from jazari.trust.records import Draft, Record
 
@@ -37,6 +38,10 @@ class Here:
     publish: Publish
     signer: Callable[[], Signer]
     engine_folder: Path
+
+    def file(self, record: Record, name: str) -> Path:
+        """A file of a verified record on this disk, checked against it; ``FileAbsent`` where none can be had."""
+        raise FileAbsent(f"The file {name[:60]!r} of {record.ref} cannot be fetched here: ask at a node.")
 
 
 def propose(here: Here, proposal: Proposal) -> Record:

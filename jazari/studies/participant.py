@@ -14,17 +14,22 @@ from typing import Any
 
 from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
+from jazari.core.identifiers import RecordRef
 from jazari.governance.spool import write_event
 from jazari.studies import guard
 from jazari.studies.agreement import StudyText
 from jazari.studies.contract import Contract
 from jazari.studies.data.mapping import check_mapping, mapping_digest
+from jazari.studies.data.schema import texts_among
 from jazari.studies.data.table import Table
 from jazari.studies.errors import AlteredTotal, BadData, BadSession, RunEnded, RunFailed, WrongRound
 from jazari.studies.ledger import Ledger
+from jazari.studies.memory import Memory, question_of
 from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.notebook import Notebook
 from jazari.studies.permits import Permit, check_permit, load_permit
+from jazari.studies.privacy.payment import Payments
+from jazari.studies.recipes.base import divisions_of
 from jazari.studies.registered import load_registered, studied
 from jazari.studies.rounds import Fold, included_in, read_included, total_bytes, transcript_digest
 from jazari.studies.secure.fixed_point import exponents, from_words, to_words
@@ -53,12 +58,14 @@ class Participant:
     """Answers the rounds of every run that has a permit in ``engine_folder``; usable from any process.
 
     ``engine_folder`` is the institute's ``engine/``: it reads ``permits/`` and ``stewards.json``, keeps
-    ``answers/<run>/`` and ``ledger.json``, and spools AuditEvents to ``spool/``.
+    ``answers/<run>/``, ``ledger.json`` and ``budget.json``, and spools AuditEvents to ``spool/``.
     """
 
     def __init__(self, engine_folder: Path, namespace: str) -> None:
         self._engine, self._namespace = engine_folder, namespace
         self._ledger = Ledger(engine_folder / "ledger.json")
+        self._payments = Payments(engine_folder)
+        self._memory = Memory(engine_folder)
         self._fold: tuple[str, Fold] | None = None
         self._table: tuple[str, Table] | None = None
         self._refusals = 0
@@ -123,7 +130,7 @@ class Participant:
 
     def _fold_of(self, permit: Permit, study: StudyText, notebook: Notebook) -> Fold:
         if self._fold is None or self._fold[0] != permit.run:
-            self._fold = (permit.run, Fold(study, len(permit.participants)))
+            self._fold = (permit.run, Fold(study, len(permit.participants), self._engine / "inputs"))
         fold = self._fold[1]
         for number in range(fold.known + 1, notebook.totals() + 1):
             fold.take(decode(notebook.total(number)).arrays)
@@ -151,9 +158,17 @@ class Participant:
             if number < due or number <= notebook.totals():
                 raise WrongRound(f"The {step} of round {number} are not due here any more: nothing was sent.")
             extra = turn.way.answer(number, step, turn.message.extra)
+            if step == "unmask":
+                self._note_release(turn, turn.way.finished(number))
             said = encode(Message("answer", turn.permit.run, number, step=step, extra=extra))
             notebook.store_said(number, step, said)
         return said
+
+    def _note_release(self, turn: _Turn, finished: tuple[str, ...]) -> None:
+        """Before the masks come off: over whom this total becomes known; refused beside totals over others."""
+        if turn.fold.contract(turn.message.round - 1).noise is None:
+            dataset = RecordRef.parse(turn.permit.dataset).name
+            self._memory.released(dataset, turn.permit.run, turn.message.round, finished)
 
     def _answer_round(self, turn: _Turn) -> bytes:
         number, notebook = turn.message.round, turn.notebook
@@ -176,16 +191,26 @@ class Participant:
 
     def _compute(self, turn: _Turn) -> bytes:
         number, permit, study, fold = turn.message.round, turn.permit, turn.study, turn.fold
+        self._payments.pay(permit, study, fold.contract(number - 1), number)
         if number == 1:
             self._ledger.enter(permit.agreement, permit.run, study.max_runs)
             self._tell("studies.run-begun", permit, {"agreement": permit.agreement})
         table = self._table_of(permit, study)
-        contract = fold.contract(number - 1)
-        sums = fold.recipe.local(table, fold.state(number - 1), fold.plan)
-        released = guard.release(contract, sums, study.floor)
+        contract, state = fold.contract(number - 1), fold.state(number - 1)
+        released = guard.release(contract, fold.recipe.local(table, state, fold.plan), study.floor)
+        if contract.noise is None:
+            self._remember(turn, table, state)
         if turn.way is None:
             return encode(Message("answer", permit.run, number, released))
         return self._masked(turn, turn.way, contract, released)
+
+    def _remember(self, turn: _Turn, table: Table, state: Any) -> None:
+        """Refuse an answer that would tell too much together with earlier ones; noisy ones are paid for instead."""
+        permit, fold = turn.permit, turn.fold
+        question = question_of(turn.study, self._namespace, permit.run, turn.message.round, permit.participants)
+        self._memory.ask(question, table, divisions_of(fold.recipe, table, state, fold.plan))
+        if turn.way is None:
+            self._memory.released(question.dataset, permit.run, turn.message.round, permit.participants)
 
     @staticmethod
     def _masked(turn: _Turn, way: Participation, contract: Contract, released: Sums) -> bytes:
@@ -239,7 +264,8 @@ class Participant:
         key = f"{permit.agreement} {permit.data_sha256} {mapping_digest(mapping)}"
         if self._table is None or self._table[0] != key:
             self._table = None  # frees the last one before the next is read
-            table = load_registered(Path(permit.data_path), permit.data_sha256, schema)
+            texts, identity = texts_among(study.variables), self._memory.key()
+            table = load_registered(Path(permit.data_path), permit.data_sha256, schema, texts, identity)
             self._table = (key, studied(table, study, mapping))
         return self._table[1]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from jazari.studies.agreement import StudyText
@@ -15,9 +16,12 @@ from jazari.studies.data.table import Table
 from jazari.studies.recipes.registry import find_recipe, plan_of
 
 
-def pooled(study: StudyText, tables: Mapping[str, Table]) -> dict[str, Any]:
-    """The result of ``study`` computed from all rows of ``tables`` (by institute): ``pooled_<recipe>`` says how."""
-    _, plan = plan_of(study, len(tables))
+def pooled(study: StudyText, tables: Mapping[str, Table], inputs: Path | None = None) -> dict[str, Any]:
+    """The result of ``study`` computed from all rows of ``tables`` (by institute): ``pooled_<recipe>`` says how.
+
+    ``inputs`` is the folder of the files that the recipe reads, if it reads any.
+    """
+    _, plan = plan_of(study, len(tables), inputs)
     name = study.recipe.replace("-", "_")
     compute = getattr(import_module(f"jazari.studies.pooled_{name}"), f"pooled_{name}")
     result: dict[str, Any] = compute(plan, tables)

@@ -25,37 +25,56 @@ _FEW = 3
 def usable_rows(table: Table, plan: Plan) -> pd.DataFrame:
     """The rows of one institute that enter the model, with a binary response as 0 and 1."""
     frame = frame_of(table, plan)
-    names = [*plan.parameters.predictors, *plan.parameters.responses]
+    predictors, responses = list(plan.parameters.predictors), list(plan.parameters.responses)
     if plan.parameters.positive is not None:
-        response = frame[plan.parameters.responses[0]]
-        frame[plan.parameters.responses[0]] = (
-            (response == plan.parameters.positive).astype(float).where(response.notna())
-        )
-    used = frame[names].notna().all(axis=1)
+        response = frame[responses[0]]
+        frame[responses[0]] = (response == plan.parameters.positive).astype(float).where(response.notna())
+    used = frame[[*predictors, *responses]].notna().all(axis=1)
+    return frame[without_small_cells(frame, used, predictors, responses, plan.floor)]
+
+
+def without_small_cells(
+    frame: pd.DataFrame, used: pd.Series, predictors: list[str], outcomes: list[str], floor: int, *,
+    together: bool = False,
+) -> pd.Series:  # fmt: skip
+    """Which of the ``used`` rows are left when rare levels of predictors are left out.
+
+    With ``together`` all predictors in one count as a further one, if all of them have levels or few values.
+    """
     while True:
-        kept = _spare_some(frame, used & ~_in_small_cells(frame, used, plan), plan.floor)
+        kept = _spare_some(frame, used & ~_in_small_cells(frame[used], frame, predictors, outcomes, floor, together),
+                           floor)  # fmt: skip
         if (kept == used).all():
-            return frame[used]
+            return used
         used = kept
 
 
-def _in_small_cells(frame: pd.DataFrame, used: pd.Series, plan: Plan) -> pd.Series:
-    rows = frame[used]
-    factors = [n for n in plan.parameters.predictors if _is_factor(rows, n, plan)]
-    outcomes = [n for n in plan.parameters.responses if _is_factor(rows, n, plan)]
+def factors_of(rows: pd.DataFrame, predictors: list[str], *, together: bool) -> pd.DataFrame:
+    """The predictors that are categories or have few values, and all of them in one where asked for."""
+    factors = rows[[name for name in predictors if _is_factor(rows[name])]].copy()
+    if together and 1 < len(predictors) == factors.shape[1]:
+        factors["__together"] = factors.astype(str).agg("|".join, axis=1)
+    return factors
+
+
+def _in_small_cells(
+    rows: pd.DataFrame, frame: pd.DataFrame, predictors: list[str], outcomes: list[str], floor: int, together: bool
+) -> pd.Series:
+    factors = factors_of(rows, predictors, together=together)
+    rows = factors.join(rows[["__subject", *outcomes]])
     drop = pd.Series(data=False, index=frame.index)
     for names in itertools.chain(((f,) for f in factors), itertools.combinations(factors, 2)):
         subjects = rows.groupby(list(names))["__subject"].transform("nunique")
-        drop[subjects.index[subjects < plan.floor]] = True
-    for factor, outcome in itertools.product(factors, outcomes):
+        drop[subjects.index[subjects < floor]] = True
+    for factor, outcome in itertools.product(factors, [name for name in outcomes if _is_factor(rows[name])]):
         subjects = rows.groupby([factor, outcome])["__subject"].nunique()
-        rare = subjects.index[subjects < plan.floor].get_level_values(0)
-        drop |= used & frame[factor].isin(rare)
+        rare = subjects.index[subjects < floor].get_level_values(0)
+        drop[rows.index[rows[factor].isin(rare)]] = True
     return drop
 
 
-def _is_factor(rows: pd.DataFrame, name: str, plan: Plan) -> bool:
-    return plan.variables[name].kind == "category" or 0 < rows[name].nunique() <= _FEW
+def _is_factor(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column) or 0 < column.nunique() <= _FEW
 
 
 def _spare_some(frame: pd.DataFrame, used: pd.Series, floor: int) -> pd.Series:
@@ -79,8 +98,20 @@ def pooled_glm(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
         "ridge": plan.parameters.ridge,
         "reference": reference,
         "levels_without_rows": empty,
+        "left_out": {
+            v.name: {level: _unused(v.name, level, parts, tables) for level in v.levels}
+            for v in (plan.variables[name] for name in plan.parameters.predictors)
+            if v.levels
+        },
         "responses": fits,
     }
+
+
+def _unused(name: str, level: str, parts: list[pd.DataFrame], tables: Mapping[str, Table]) -> int:
+    """How many institutes declare a level and use no row of it."""
+    declared = [level in tables[institute].schema.variable(name).levels for institute in sorted(tables)]
+    used = [bool((part[name] == level).any()) for part in parts]
+    return sum(has and not uses for has, uses in zip(declared, used, strict=True))
 
 
 def _matrix(rows: pd.DataFrame, plan: Plan) -> tuple[pd.DataFrame, dict[str, str], dict[str, list[str]]]:

@@ -13,6 +13,7 @@ from jazari.studies.data.table import Table
 from jazari.studies.recipes.base import Plan
 
 _FEW = 3
+_LARGEST_SHARE = 0.8
 
 
 def frame_of(table: Table, plan: Plan) -> pd.DataFrame:
@@ -80,7 +81,14 @@ class _Institute:
         """Whether the moments of a group would tell a small count."""
         rows = self.rows[index]
         subjects = rows.groupby(name)["__subject"].nunique()
-        return 0 < len(subjects) <= _FEW and bool((subjects < self.plan.floor).any())
+        few = 0 < len(subjects) <= _FEW and bool((subjects < self.plan.floor).any())
+        return few or self._is_dominated(rows, name)
+
+    def _is_dominated(self, rows: pd.DataFrame, name: str) -> bool:
+        lower = self.plan.variables[name].lower
+        parts = rows.groupby("__subject")[name].sum()
+        public = self.plan.floor == 1 or lower is None or lower < 0 or parts.empty
+        return not public and bool(parts.max() > _LARGEST_SHARE * parts.sum())
 
 
 def pooled_statistics(plan: Plan, tables: Mapping[str, Table]) -> dict[str, Any]:
@@ -174,16 +182,19 @@ def _told_cells(
         return {"levels": {lv: {"rows": n, "left_out": o} for lv, n, o in zip(levels, told, out, strict=True)}}
     histogram = {"edges": list(edges), "below": told[0], "counts": told[1:-1], "above": told[-1], "left_out": out}
     asked = plan.parameters.quantiles
-    return {"histogram": histogram, "quantiles": {repr(q): _quantile(counts, edges, q) for q in asked}}
+    quantiles = {repr(q): _quantile(counts, edges, q, 0 if plan.floor == 1 else plan.floor) for q in asked}
+    return {"histogram": histogram, "quantiles": quantiles}
 
 
-def _quantile(counts: Any, edges: Sequence[float], q: float) -> float | None:
+def _quantile(counts: Any, edges: Sequence[float], q: float, floor: int) -> float | None:
+    if counts.sum() * min(q, 1 - q) < floor - 1e-9:
+        return None
     target, seen = q * counts.sum(), 0
     for place, count in enumerate(counts):
         if count and seen + count >= target:
             if place in (0, len(counts) - 1):
                 return None
             low, high = edges[place - 1], edges[place]
-            return float(low + (high - low) * (target - seen) / count)
+            return float(low + (high - low) * (target - seen) / count) if count >= floor else None
         seen += count
     return None

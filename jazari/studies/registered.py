@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 from jazari.core.files import plain_os_errors
@@ -15,7 +16,9 @@ from jazari.studies.data.table import Table
 from jazari.studies.errors import IncompatibleData, UnreadableData
 
 
-def load_registered(path: Path, sha256: str, schema: Schema) -> Table:
+def load_registered(
+    path: Path, sha256: str, schema: Schema, texts: Collection[str] = (), key: bytes | None = None
+) -> Table:
     """The table in ``path``; raises ``IncompatibleData`` unless the file has this SHA-256 while it is read."""
     if not path.is_file():
         raise UnreadableData(f"The data file {path} is gone: put it back or register the data set again.")
@@ -24,7 +27,7 @@ def load_registered(path: Path, sha256: str, schema: Schema) -> Table:
     before = path.stat()
     if found != sha256:
         raise _changed(path)
-    table = load_table(path, schema)
+    table = load_table(path, schema, texts, key)
     after = path.stat()
     if (before.st_mtime_ns, before.st_size, before.st_ino) != (after.st_mtime_ns, after.st_size, after.st_ino):
         raise _changed(path)

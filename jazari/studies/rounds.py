@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from jazari.studies.recipes.registry import plan_of
 class Fold:
     """The states after 0, 1, 2 ... totals of one run, computed once each and in order."""
 
-    def __init__(self, study: StudyText, institutes: int) -> None:
-        self.recipe, self.plan = plan_of(study, institutes)
+    def __init__(self, study: StudyText, institutes: int, inputs: Path | None = None) -> None:
+        self.recipe, self.plan = plan_of(study, institutes, inputs)
         self._states: list[Any] = [self.recipe.initial_state(self.plan)]
 
     @property

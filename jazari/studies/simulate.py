@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jazari.studies import guard
@@ -30,9 +31,12 @@ class Simulated:
         return len(self.totals)
 
 
-def simulate(study: StudyText, tables: Mapping[str, Table]) -> Simulated:
-    """Run ``study`` over ``tables`` (by institute). Raises what the institutes would, or ``RunFailed``."""
-    fold = Fold(study, len(tables))
+def simulate(study: StudyText, tables: Mapping[str, Table], inputs: Path | None = None) -> Simulated:
+    """Run ``study`` over ``tables`` (by institute), with the folder of its input files (see ``inputs``).
+
+    Raises what the institutes would, or ``RunFailed``.
+    """
+    fold = Fold(study, len(tables), inputs)
     bytes_out = dict.fromkeys(sorted(tables), 0)
     totals: list[Sums] = []
     for table in tables.values():
@@ -49,6 +53,19 @@ def simulate(study: StudyText, tables: Mapping[str, Table]) -> Simulated:
         if state.done:
             return Simulated(fold.recipe.result(state, fold.plan), tuple(totals), bytes_out)
     raise RunFailed(f"There is no result after {len(totals)} rounds: propose the study with more rounds.")
+
+
+def results_by_round(study: StudyText, told: Simulated) -> Iterator[tuple[dict[str, Any], int]]:
+    """The result as it would be after each round, and how many bytes all institutes sent up to then.
+
+    For recipes whose state has a result at any time, such as ``fedavg``: how many rounds and bytes a score takes.
+    """
+    fold, sent = Fold(study, len(told.bytes_out)), 0
+    for number, total in enumerate(told.totals, start=1):
+        state = fold.take(total)
+        # An answer is as long as its total: the same arrays under the same header.
+        sent += len(told.bytes_out) * len(encode(Message("answer", "simulated", number, total)))
+        yield fold.recipe.result(state, fold.plan), sent
 
 
 def _answer(fold: Fold, table: Table, study: StudyText, totals: int) -> Sums:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Row = dict[str, Any]
@@ -11,19 +11,22 @@ _SCALARS = ("missing", "present", "share_missing", "mean", "deviation", "varianc
 
 def tables_of(recipe: str, values: Mapping[str, Any]) -> dict[str, list[Row]]:
     """The tables of a result; for a recipe that has no tables of its own, its plain values in one row."""
-    if recipe == "statistics":
-        return {
-            "groups": list(_groups(values)),
-            "histograms": list(_histograms(values)),
-            "levels": list(_levels(values)),
-        }
-    if recipe == "glm":
-        return {"coefficients": list(_coefficients(values))}
-    if recipe == "kmeans":
-        return {"clusters": list(_clusters(values))}
-    if recipe == "pca":
-        return {"components": list(_components(values))}
-    return {"values": [dict(values)]}
+    makers = _TABLES.get(recipe, {"values": lambda whole: iter([dict(whole)])})
+    return {name: list(make(values)) for name, make in makers.items()}
+
+
+def _judged(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for all rows and for each group, with the figures that are one number."""
+    for group in values["groups"]:
+        figures = {name: told for name, told in group.items() if isinstance(told, int | float) or told is None}
+        yield dict.fromkeys(values["by"], "all") | group["by"] | figures
+
+
+def _calibration(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each bin of score."""
+    for group in values["groups"]:
+        for told in group.get("calibration", ()):
+            yield dict.fromkeys(values["by"], "all") | group["by"] | told
 
 
 def _described(values: Mapping[str, Any]) -> Iterator[tuple[Row, str, Mapping[str, Any]]]:
@@ -76,3 +79,42 @@ def _components(values: Mapping[str, Any]) -> Iterator[Row]:
     """One row for each component, with its loadings."""
     for place, told in enumerate(values["components"]):
         yield {"component": place, "variance": told["variance"], "share": told["share"], **told["loadings"]}
+
+
+def _hazards(values: Mapping[str, Any]) -> Iterator[Row]:
+    return (dict(entry) for entry in values["coefficients"])
+
+
+def _intervals(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each interval of the model, with its baseline hazard."""
+    return (dict(entry) for entry in values["intervals"])
+
+
+def _losses(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each round of boosting; 0 is before the first tree."""
+    return ({"trees": place, "training_loss": loss} for place, loss in enumerate(values["training_loss"]))
+
+
+def _splits(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each node of each tree."""
+    for number, trees in enumerate(values["trees"]):
+        for place, tree in enumerate(trees):
+            for node, told in enumerate(tree):
+                yield {"round": number, "tree": place, "node": node, **told}
+
+
+def _history(values: Mapping[str, Any]) -> Iterator[Row]:
+    return (dict(entry) for entry in values["history"])
+
+
+_TABLES: dict[str, dict[str, Callable[[Mapping[str, Any]], Iterator[Row]]]] = {
+    "statistics": {"groups": _groups, "histograms": _histograms, "levels": _levels},
+    "glm": {"coefficients": _coefficients},
+    "cox": {"coefficients": _hazards, "intervals": _intervals},
+    "boosting": {"losses": _losses, "nodes": _splits},
+    "evaluation": {"groups": _judged, "calibration": _calibration},
+    "fedavg": {"history": _history},
+    "kmeans": {"clusters": _clusters},
+    "pca": {"components": _components},
+}
+"""By recipe: the tables of its result, and what makes the rows of each."""

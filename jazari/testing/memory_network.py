@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jazari.catalog.registry import CardContext, check_card
@@ -12,6 +13,20 @@ from jazari.studies.operations import Here
 from jazari.trust.directory import Directory, DirectoryEntry
 from jazari.trust.keys import Signer, generate_key, key_id, load_signer
 from jazari.trust.records import Draft, FileRef, Record, make_record
+
+
+@dataclass(frozen=True)
+class _Node(Here):
+    """An institute whose files come from the network in memory."""
+
+    network: MemoryNetwork
+
+    def file(self, record: Record, name: str) -> Path:
+        """The bytes of a record's file, in the institute's own folder."""
+        path = self.network.folder / self.namespace / "files" / f"{record.digest[7:19]}-{name}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.network.file(record, name))
+        return path
 
 
 class MemoryNetwork:
@@ -40,13 +55,14 @@ class MemoryNetwork:
 
     def here(self, namespace: str) -> Here:
         """The node of one institute."""
-        return Here(
+        return _Node(
             namespace=namespace,
             records=self,
             directory=lambda: self.directory,
             publish=lambda drafts: self.publish(namespace, drafts),
             signer=lambda: load_signer(self.folder / namespace / "keys" / "publishing.pem", None),
             engine_folder=self.folder / namespace / "engine",
+            network=self,
         )
 
     def publish(self, namespace: str, drafts: Sequence[Draft]) -> list[Record]:

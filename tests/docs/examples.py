@@ -45,6 +45,13 @@ fr = "Pour apprendre."
 [licence]
 name = "CC0-1.0"
 """
+_ABOUT_MODEL = """
+title = { fr = "Rendement" }
+description = { fr = "Un modèle." }
+intended_use = { fr = "Apprendre." }
+limits = { fr = "Inventé." }
+licence = { name = "CC0-1.0" }
+"""
 _STUDY = f"""
 name = "soil-gaps"
 title = "Where soil was not measured"
@@ -187,6 +194,7 @@ def write_files(folder: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table(rows), folder / "soil.parquet")
     (folder / "soil.schema.toml").write_text(_SCHEMA, encoding="utf-8")
     (folder / "soil.about.toml").write_text(_ABOUT, encoding="utf-8")
+    (folder / "yield.about.toml").write_text(_ABOUT_MODEL, encoding="utf-8")
     (folder / "soil-gaps.toml").write_text(_STUDY, encoding="utf-8")
     (folder / "soil.mapping.toml").write_text(_MAPPING, encoding="utf-8")
     (folder / "institute.json").write_text(json.dumps(_CARD), encoding="utf-8")

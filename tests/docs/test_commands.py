@@ -29,6 +29,11 @@ END_OTHERWISE = {
     "jazari study watch": "studies.timed-out",  # no worker runs here
     "jazari study cancel": "trust.card-refused",  # there is no such run to withdraw
     "jazari study result": "studies.study-not-found",
+    "jazari model publish": "studies.study-not-found",  # nor is there a result that holds a model
+    "jazari model show": "studies.model-not-found",
+    "jazari model fetch": "studies.model-not-found",
+    "jazari model predict": "studies.model-not-found",
+    "jazari model add-evaluation": "studies.model-not-found",
 }
 
 

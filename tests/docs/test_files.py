@@ -16,6 +16,8 @@ from jazari.studies.data.mapping import ColumnMapping, Rule, check_mapping, pars
 from jazari.studies.data.schema import AgreedVariable, Schema, UnitRule, Variable, parse_schema
 from jazari.studies.data.table import Table
 from jazari.studies.datasets import About
+from jazari.studies.portable.publishing import AboutModel
+from jazari.studies.privacy.terms import PrivacyTerms
 from jazari.studies.proposals import Proposal, make_proposal
 from jazari.studies.recipes.registry import find_recipe, recipe_names
 
@@ -26,13 +28,15 @@ TABLES: dict[str, type[BaseModel]] = {
     "A variable": Variable,
     "Units by row": UnitRule,
     "What a data set is": About,
+    "What a model is": AboutModel,
     "Proposal of a study": Proposal,
     "A variable of a study": AgreedVariable,
     "Mapping of columns": ColumnMapping,
     "A mapped variable": Rule,
+    "Privacy terms": PrivacyTerms,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
-_ROW = re.compile(r"^\| `([a-z_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
 
 
 def told(title: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Six attacks on the network that the demo has just built. Each must be refused, with a sentence.
+"""Attacks on the network that the demo has just built. Each must be refused, with a sentence.
 
 An attack ends in the ``JazariError`` that refuses it, or returns what refused it; one that gets through
 returns nothing.
@@ -28,11 +28,15 @@ from jazari.studies.cards import run_id
 from jazari.studies.engine import RunOrder
 from jazari.studies.flare.engine import FlareEngine
 from jazari.studies.guard import release
-from jazari.studies.messages import Message, decode, encode
+from jazari.studies.messages import Message, Sums, encode
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, load_permit, write_permit
 from jazari.studies.registered import load_registered
-from jazari.studies.rounds import Fold
+from jazari.studies.rounds import Fold, places_of
+from jazari.studies.secure.member import announce
+from jazari.studies.secure.roster import stack
+from jazari.studies.secure.session import CERTIFICATE_BYTES, ROUND_KEY_BYTES, Session, open_session
+from jazari.trust.keys import generate_key, load_signer
 from jazari.trust.publishing import Publisher
 from jazari.trust.records import Draft
 
@@ -129,12 +133,25 @@ def beyond_the_contract(network: DemoNetwork, studies: Sequence[StudyOutcome]) -
 
 
 def crafted_state(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
-    """The Root sends, with the total of round 1, a state of its own making."""
+    """The Root sends a state of its own making where a total would come."""
     engine, permit = _copy_of_engine(network, studies[0], "crafted-state")
-    participant = Participant(engine, permit.namespace)
-    first = decode(participant.answer(permit.run, encode(Message("request", permit.run, 1))))
-    crafted = first.arrays | {"state": np.array([1.0])}
-    participant.answer(permit.run, encode(Message("request", permit.run, 2, crafted)))
+    crafted: Sums = {"state": np.array([1.0])}
+    Participant(engine, permit.namespace).answer(permit.run, encode(Message("request", permit.run, 1, crafted)))
+    return ""
+
+
+def replaced_keys(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
+    """The Root puts keys of its own in another institute's place, to open what is meant for that one."""
+    engine, permit = _copy_of_engine(network, studies[0], "replaced-keys")
+    members = [Session(permit.run, name, bytes(32)) for name in permit.participants]
+    forger = load_signer(generate_key(engine / "forger.pem", None).path.with_suffix(""))
+    extra: Sums = {
+        "members": places_of(permit.participants, permit.participants),
+        "certificates": stack([member.certificate(forger).packed() for member in members], CERTIFICATE_BYTES),
+        "keys": stack([announce(member, 1) for member in members], ROUND_KEY_BYTES),
+    }
+    request = encode(Message("request", permit.run, 1, step="shares", extra=extra))
+    Participant(engine, permit.namespace).answer(permit.run, request)
     return ""
 
 
@@ -149,6 +166,9 @@ def _copy_of_engine(network: DemoNetwork, study: StudyOutcome, name: str) -> tup
     engine = network.folder / "attacker" / name
     engine.mkdir(parents=True)
     shutil.copy(network.home(namespace) / "engine" / "stewards.json", engine)
+    signer = open_key(Home.open(network.home(namespace)).publishing_key)
+    certificate = open_session(engine, permit.run, namespace).certificate(signer)
+    permit = permit.model_copy(update={"certificate": certificate if permit.certificate else None})
     write_permit(engine, permit)
     return engine, permit
 
@@ -160,4 +180,5 @@ ATTACKS: tuple[tuple[str, Attack], ...] = (
     ("a job for an institute that did not approve", not_approved),
     ("an outgoing message beyond the contract", beyond_the_contract),
     ("a crafted state sent by the Root", crafted_state),
+    ("the Root's own keys in an institute's place", replaced_keys),
 )

@@ -7,6 +7,7 @@ Soil records: package ``turba-data`` (MIT). Regions, with their names in French 
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +77,18 @@ COLUMNS = ("site", "region_code", "fertimap_crop_name", *SOIL, "target_yield_val
            *RECOMMENDED)  # fmt: skip
 
 
-def write_data_set(frame: pd.DataFrame, site: Site, folder: Path, schema: dict[str, Any]) -> tuple[Path, Path]:
-    """Write the rows of ``site``'s region and their declaration; returns (data file, schema file)."""
+SURVEY, TRIALS = "soil", "trials"
+"""Each region's places are parted into two data sets, as if two services held them: no place is in both."""
+
+
+def write_data_set(
+    frame: pd.DataFrame, site: Site, folder: Path, schema: dict[str, Any], name: str = SURVEY
+) -> tuple[Path, Path]:
+    """Write the rows of ``site``'s region that belong to ``name`` and their declaration; (data file, schema file)."""
     folder.mkdir(parents=True, exist_ok=True)
-    data, declaration = folder / "soil.parquet", folder / "soil.schema.json"
-    own = frame.loc[frame["region_code"] == site.region, list(COLUMNS)]
+    data, declaration = folder / f"{name}.parquet", folder / f"{name}.schema.json"
+    in_trials = frame["site"].map(lambda place: zlib.crc32(place.encode()) % 2 == 1)
+    own = frame.loc[(frame["region_code"] == site.region) & (in_trials == (name == TRIALS)), list(COLUMNS)]
     own.rename(columns={"fertimap_crop_name": "crop"}).to_parquet(data, index=False)
     declaration.write_text(json.dumps(schema, ensure_ascii=False, indent=2), encoding="utf-8")
     return data, declaration

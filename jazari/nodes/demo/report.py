@@ -18,6 +18,9 @@ class Report:
     institutes: list[str] = field(default_factory=list)
     studies: list[dict[str, Any]] = field(default_factory=list)
     attacks: list[dict[str, Any]] = field(default_factory=list)
+    refused_questions: list[dict[str, Any]] = field(default_factory=list)
+    private: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
     verification: dict[str, Any] = field(default_factory=dict)
     seconds_total: float = 0.0
     peak_memory_mb: float = 0.0
@@ -30,6 +33,9 @@ class Report:
             "records_verified": self.verification.get("records_verified", 0),
             "files_verified": self.verification.get("files_verified", 0),
             "studies": self.studies,
+            "refused_questions": self.refused_questions,
+            "private": self.private,
+            "model": self.model,
             "attacks": self.attacks,
             "plot": self.plot,
             "seconds_total": round(self.seconds_total, 2),
@@ -46,14 +52,23 @@ class Report:
         late = [s["name"] for s in self.studies if s["status"] != "finished"]
         unequal = [s["name"] for s in self.studies if not s["max_relative_difference"] <= LARGEST_DIFFERENCE]
         let_in = [a["name"] for a in self.attacks if not a["refused"]]
+        told = [q["name"] for q in self.refused_questions if not q["refused_by"]]
         return [
             *(f"{name} did not finish" for name in late),
+            *(f"{name} was not refused" for name in told),
             *(f"{name} differs from the pooled computation" for name in unequal),
             *(f"the attack {name!r} was not refused" for name in let_in),
         ]
 
 
 LARGEST_DIFFERENCE = 1e-9
+
+
+def refused_entry(study: StudyOutcome) -> dict[str, Any]:
+    """A question that checks on site refused: by whom, and in what words."""
+    refusals = study.refused_by_check
+    code, message = next(iter(refusals.values()), ("", ""))
+    return {"name": study.name, "refused_by": sorted(refusals), "code": code, "message": message}
 
 
 def study_entry(study: StudyOutcome, difference: float) -> dict[str, Any]:
@@ -71,5 +86,6 @@ def study_entry(study: StudyOutcome, difference: float) -> dict[str, Any]:
         "seconds": card["seconds"],
         "seconds_per_round": round(card["seconds"] / card["rounds"], 4),
         "bytes_out_per_institute": card["bytes_received"],
+        "secure_aggregation": card["secure_aggregation"],
         "max_relative_difference": difference,
     }

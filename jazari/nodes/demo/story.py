@@ -11,14 +11,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jazari.nodes.demo import attacks, outsider, studying
+from jazari.nodes.demo import attacks, modelling, outsider, studying
 from jazari.nodes.demo.comparison import largest_difference
 from jazari.nodes.demo.data import SITES, region_names
 from jazari.nodes.demo.founding import DemoNetwork, create_institutes, enrol, found
 from jazari.nodes.demo.memory import PeakMemory
 from jazari.nodes.demo.operator import Operator
 from jazari.nodes.demo.plot import draw_missing
-from jazari.nodes.demo.report import Report, study_entry
+from jazari.nodes.demo.report import Report, refused_entry, study_entry
 from jazari.nodes.demo.waiting import wait_for_root
 
 
@@ -60,32 +60,78 @@ class Story:
 
     def _study(self) -> None:
         network = self.network
-        with self._step("Each registers its region's soil records and publishes a card; no row leaves"):
+        with self._step("Each registers its region's records and publishes two cards; no row leaves"):
             datasets = studying.offer_data(network)
-        with self._step(f"{network.sites[0].namespace} proposes three studies"):
-            self.studies = studying.propose(network, datasets)
+        with self._step(f"{network.sites[0].namespace} proposes two studies"):
+            self.studies = studying.propose(network, studying.main_proposals(datasets))
         with self._step("Stewards check on site, then approve or refuse"):
             studying.decide(network, self.studies)
         for study in self.studies:
-            with self._step(f"{study.name} runs on {', '.join(study.approved)} (NVIDIA FLARE over mTLS)"):
-                studying.run_one(network, study)
+            self._run(study)
         for study in self.studies:
             self._compare(study)
         self._show_finding()
+        self._ask_again(datasets)
+        self._ask_privately(datasets)
+        self._use_model(datasets)
+
+    def _run(self, study: studying.StudyOutcome) -> None:
+        with self._step(f"{study.name} runs on {', '.join(study.approved)} (NVIDIA FLARE over mTLS)"):
+            studying.run_one(self.network, study)
+        hidden = "the Root saw masked sums and their total only"
+        seen = "two institutes: the Root saw the sums of each"
+        self._say(hidden if study.card["secure_aggregation"] else seen)
+
+    def _ask_again(self, datasets: dict[str, list[str]]) -> None:
+        with self._step("soil-by-crop is asked about the same places: checked on site against what was told before"):
+            study = studying.ask_by_crop(self.network, datasets)
+        self._show_refusal(study)
+
+    def _ask_privately(self, datasets: dict[str, list[str]]) -> None:
+        network = self.network
+        with self._step("Stewards allow a privacy budget; soil-private is proposed, checked and approved"):
+            studying.allow_budgets(network)
+            study = studying.ask_privately(network, datasets, "soil-private")
+        self._run(study)
+        self.report.private = study.values["privacy"] | {"result": study.result}
+        told = study.values["privacy"]
+        self._say(f"{told['mechanism']} noise, epsilon {told['epsilon']:g} for each {told['unit']}, at each institute")
+        with self._step("soil-private-again is proposed: the budget is spent"):
+            again = studying.ask_privately(network, datasets, "soil-private-again")
+        self._show_refusal(again)
+
+    def _show_refusal(self, study: studying.StudyOutcome) -> None:
+        entry = refused_entry(study)
+        self.report.refused_questions.append(entry)
+        by = ", ".join(entry["refused_by"])
+        self._say(f"refused by {by}: {entry['message']}" if by else "NOT REFUSED by anybody")
+
+    def _use_model(self, datasets: dict[str, list[str]]) -> None:
+        network, trained = self.network, self.studies[1]
+        with self._step("The model of fertiliser-model is published as a signed file"):
+            model = modelling.publish(network, trained)
+        with self._step("fertiliser-judged is proposed: how well the model predicts where it was trained"):
+            judged = modelling.propose_evaluation(network, model, trained, datasets)
+        self._run(judged)
+        with self._step("Its figures go on the model's card; somebody applies the verified model to two fields"):
+            self.report.model = modelling.judge_and_apply(network, model, judged)
+        doses = ", ".join(f"{dose:.0f}" for dose in self.report.model["predictions"])
+        self._say(f"R² {self.report.model['r_squared']:.3f} over {self.report.model['rows']} rows; {doses} kg/ha of N")
+
+    def _say(self, sentence: str) -> None:
+        self.console.print(f"    {sentence}", highlight=False, soft_wrap=True)
 
     def _compare(self, study: studying.StudyOutcome) -> None:
         with self._step(f"{study.name}: compared with the pooled computation under the same floor"):
             difference = largest_difference(self.network, study)
         self.report.studies.append(study_entry(study, difference))
-        self.console.print(f"    largest relative difference {difference:.1e}", highlight=False, soft_wrap=True)
+        self._say(f"largest relative difference {difference:.1e}")
         for namespace in study.refused:
             reason = studying.why_not(self.network, namespace, study)
-            self.console.print(
-                f"    {namespace} received nothing; its audit trail says: {reason}", highlight=False, soft_wrap=True
-            )
+            self._say(f"{namespace} received nothing; its audit trail says: {reason}")
 
     def _show_finding(self) -> None:
-        shares = missing_by_region(self.studies[1].values)
+        shares = missing_by_region(self.studies[0].values)
         measures = list(next(iter(shares.values())))
         table = Table(title="Soil records without a measurement", title_justify="left")
         table.add_column("region", no_wrap=True)
@@ -102,10 +148,10 @@ class Story:
         with self._step("An outsider copies the network and verifies it offline from the pinned root metadata"):
             self.report.verification = outsider.verify_offline(self.network)
         found = self.report.verification
-        self.console.print(
-            f"    {found['records_verified']} records and {found['files_verified']} files of "
-            f"{len(found['institutes'])} nodes verify", highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        self._say(
+            f"{found['records_verified']} records and {found['files_verified']} files of "
+            f"{len(found['institutes'])} nodes verify"
+        )
 
     def _attack(self) -> None:
         for name, attack in attacks.ATTACKS:
@@ -113,7 +159,7 @@ class Story:
                 outcome = attacks.play(name, attack, self.network, self.studies)
             self.report.attacks.append(outcome)
             verdict = "refused" if outcome["refused"] else "NOT REFUSED"
-            self.console.print(f"    {verdict}: {outcome['message']}", highlight=False, soft_wrap=True)
+            self._say(f"{verdict}: {outcome['message']}")
 
     @contextmanager
     def _step(self, text: str) -> Iterator[None]:

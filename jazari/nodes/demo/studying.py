@@ -1,4 +1,4 @@
-"""The demo's studies: data sets are offered, three studies proposed, decided by stewards, and run."""
+"""The demo's studies: data sets are offered, studies proposed, decided by stewards, and run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jazari.nodes.demo import texts
-from jazari.nodes.demo.data import Site, region_names, soil_records, write_data_set
+from jazari.nodes.demo.data import SURVEY, TRIALS, Site, region_names, soil_records, write_data_set
 from jazari.nodes.demo.founding import DemoNetwork, at_once, steward_key
 
 REFUSAL = "No soil was measured in our records, so this model would say nothing about our region."
@@ -16,7 +16,10 @@ RUN_SECONDS = "240"
 
 @dataclass
 class StudyOutcome:
-    """What the report says of one study, and where its result is."""
+    """What the report says of one study, and where its result is.
+
+    ``refused_by_check``: by institute, the code and sentence with which its check on site refused.
+    """
 
     name: str
     reference: str
@@ -24,6 +27,7 @@ class StudyOutcome:
     approved: list[str]
     refused: list[str]
     disclosures: dict[str, list[str]] = field(default_factory=dict)
+    refused_by_check: dict[str, tuple[str, str]] = field(default_factory=dict)
     run: str = ""
     status: str = ""
     result: str = ""
@@ -31,41 +35,45 @@ class StudyOutcome:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def offer_data(network: DemoNetwork) -> list[str]:
-    """Each institute receives the rows of its own region, registers them and publishes a card; the references."""
+def offer_data(network: DemoNetwork) -> dict[str, list[str]]:
+    """Each institute receives the rows of its own region, registers them as two data sets and publishes their cards.
+
+    The references by data set.
+    """
     frame, names = soil_records(), region_names()
 
-    def write(site: Site) -> tuple[Path, Path, Path]:
+    def write(site: Site, name: str) -> tuple[Path, Path, Path]:
         folder = network.home(site.namespace) / "data"
-        data, schema = write_data_set(frame, site, folder, texts.declaration(site))
-        about = folder / "soil.about.toml"
+        data, schema = write_data_set(frame, site, folder, texts.declaration(site), name)
+        about = folder / f"{name}.about.toml"
         about.write_text(texts.description(site, names[site.region]), encoding="utf-8")
         return data, schema, about
 
-    def offer(pair: tuple[Site, tuple[Path, Path, Path]]) -> str:
-        site, (data, schema, about) = pair
+    def offer(given: tuple[Site, dict[str, tuple[Path, Path, Path]]]) -> list[str]:
+        site, files = given
         home, run = network.home(site.namespace), network.operator.run
-        run("dataset", "register", "soil", "--data", data, "--schema", schema, "--about", about, home=home)
-        return str(run("dataset", "publish", "soil", home=home)["record"])
+        for name, (data, schema, about) in files.items():
+            run("dataset", "register", name, "--data", data, "--schema", schema, "--about", about, home=home)
+        return [str(run("dataset", "publish", name, home=home)["record"]) for name in files]
 
-    return at_once(offer, [(site, write(site)) for site in network.sites])
+    files = [(site, {name: write(site, name) for name in (SURVEY, TRIALS)}) for site in network.sites]
+    published = at_once(offer, files)
+    return {name: [references[place] for references in published] for place, name in enumerate((SURVEY, TRIALS))}
 
 
-def proposals(datasets: list[str]) -> dict[str, str]:
-    """The text of each proposal (TOML), by name, in the order in which they are run."""
-    by_crop = "Soil measurements by crop, and where they are missing"
+def main_proposals(datasets: dict[str, list[str]]) -> dict[str, str]:
+    """The text of the first proposals (TOML), by name, in the order in which they are run."""
     by_region = "Where soil measurements are missing, by region"
     return {
-        "soil-by-crop": texts.statistics_proposal("soil-by-crop", "crop", by_crop, datasets),
-        "soil-by-region": texts.statistics_proposal("soil-by-region", "region", by_region, datasets),
-        "fertiliser-model": texts.linear_proposal(datasets),
+        "soil-by-region": texts.statistics_proposal("soil-by-region", "region", by_region, datasets[SURVEY]),
+        "fertiliser-model": texts.linear_proposal(datasets[TRIALS]),
     }
 
 
-def propose(network: DemoNetwork, datasets: list[str]) -> list[StudyOutcome]:
+def propose(network: DemoNetwork, proposals: dict[str, str]) -> list[StudyOutcome]:
     """The first institute publishes the studies."""
     proposed = []
-    for name, text in proposals(datasets).items():
+    for name, text in proposals.items():
         file = network.proposer / "data" / f"{name}.toml"
         file.write_text(text, encoding="utf-8")
         facts = network.operator.run("study", "propose", file, home=network.proposer)
@@ -100,18 +108,14 @@ def _reason_to_refuse(network: DemoNetwork, site: Site, study: StudyOutcome) -> 
         return REFUSAL
     report = network.operator.finish("study", "check", study.reference, "--home", network.home(site.namespace))
     study.disclosures[site.namespace] = report["disclosures"]
+    if report["refused"]:
+        study.refused_by_check[site.namespace] = (str(report["code"]), str(report["refused"]))
     return str(report["refused"])
 
 
 def _refuses(network: DemoNetwork, site: Site, study: StudyOutcome) -> bool:
     """The region without soil measurements, where there are institutes enough to go on without it."""
     return study.name == "fertiliser-model" and site.namespace == "guelmim" and len(network.sites) > 2
-
-
-def run_all(network: DemoNetwork, studies: list[StudyOutcome]) -> None:
-    """The proposer has each study run on those that approve, and reads the published result."""
-    for study in studies:
-        run_one(network, study)
 
 
 def run_one(network: DemoNetwork, study: StudyOutcome) -> None:
@@ -128,3 +132,26 @@ def why_not(network: DemoNetwork, namespace: str, study: StudyOutcome) -> str:
     trail = network.operator.run("audit", "list", "--kind", "studies.not-taking-part", home=network.home(namespace))
     entries = [entry for entry in trail["entries"] if entry["subject"] == study.run]
     return str(entries[0]["detail"]["message"]) if entries else ""
+
+
+def ask_by_crop(network: DemoNetwork, datasets: dict[str, list[str]]) -> StudyOutcome:
+    """One more question about the same places: less what was told, it would be about a few of them."""
+    title = "Soil measurements by crop, and where they are missing"
+    text = texts.statistics_proposal("soil-by-crop", "crop", title, datasets[SURVEY])
+    (study,) = propose(network, {"soil-by-crop": text})
+    decide(network, [study])
+    return study
+
+
+def allow_budgets(network: DemoNetwork) -> None:
+    """Every steward allows as much as one run of the private study spends."""
+    for_all = [network.home(site.namespace) for site in network.sites]
+    at_once(lambda home: network.operator.run("dataset", "budget", SURVEY, "--epsilon", str(texts.EPSILON), home=home),
+            for_all)  # fmt: skip
+
+
+def ask_privately(network: DemoNetwork, datasets: dict[str, list[str]], name: str) -> StudyOutcome:
+    """Propose the private study under ``name`` and let the stewards decide; whoever's budget is spent refuses."""
+    (study,) = propose(network, {name: texts.private_proposal(name, datasets[SURVEY])})
+    decide(network, [study])
+    return study

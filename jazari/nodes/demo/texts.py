@@ -18,6 +18,9 @@ _RANGES = {
     "available_k2o": ("", 0, 3000),
     **dict.fromkeys(RECOMMENDED, ("kg/ha", 0, 1000)),
 }
+EPSILON = 1.0
+"""What each institute allows for its survey, and what one run of the private study spends."""
+
 HISTOGRAMS = {
     "soil_ph": [4.0, 5.0, 6.0, 6.5, 7.0, 7.5, 8.0, 8.5, 9.0],
     "organic_matter_pct": [0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0],
@@ -75,6 +78,51 @@ regions = ["{site.region}"]
 '''
 
 
+def private_proposal(name: str, datasets: list[str]) -> str:
+    """Study D (TOML): the mean pH by crop under a privacy budget, with noise from each institute's guard."""
+    purpose = "Follow the soils month by month without telling anything about one place."
+    title = "Soil pH by crop, with noise"
+    return _head(name, title, purpose, "private-statistics", datasets) + f'''
+[parameters]
+variables = ["soil_ph"]
+by = ["crop"]
+
+[parameters.privacy]
+epsilon = {EPSILON}
+max_rows_per_subject = {len(CROPS)}
+'''  # fmt: skip
+
+
+def evaluation_proposal(name: str, datasets: list[str], parameters: dict[str, Any]) -> str:
+    """Study E (TOML): how well a published model predicts, by crop; ``parameters``: see ``jazari model show``."""
+    lines = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in parameters.items())
+    purpose = "Say on the model's card how far it can be trusted."
+    return _head(name, "How well the model predicts nitrogen doses", purpose, "evaluation", datasets) + f'''
+[parameters]
+{lines}
+'''  # fmt: skip
+
+
+MODEL_ABOUT = """[title]
+fr = "Dose d'azote conseillée"
+en = "Recommended dose of nitrogen"
+[description]
+fr = "Une fonction linéaire du sol et de la culture ; elle imite la règle qui a fait les recommandations."
+en = "A linear function of soil and crop; it imitates the rule that made the recommendations."
+[intended_use]
+en = "To show how a model is trained, judged and used without any row leaving an institute."
+[limits]
+en = "Not for decisions on a field: the recommendations that it imitates follow from a rule, not from harvests."
+[licence]
+name = "CC-BY-4.0"
+"""
+FIELDS = """soil_ph,organic_matter_pct,available_p2o5,available_k2o,crop
+7.9,1.8,25,310,Wheat (Rainfed)
+8.1,2.4,40,420,Maize (Grain)
+"""
+"""What a farmer's adviser would ask the model about."""
+
+
 def statistics_proposal(name: str, by: str, title: str, datasets: list[str]) -> str:
     """Study A (TOML): what is measured, and where it is missing, by ``by``."""
     histograms = "\n".join(f"{variable} = {edges}" for variable, edges in HISTOGRAMS.items())
@@ -107,6 +155,7 @@ purpose = "{purpose}"
 recipe = "{recipe}"
 datasets = {_toml(datasets)}
 round_deadline_seconds = 120
+{"" if len(datasets) > 2 else "secure_aggregation = false"}
 '''
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from jazari.nodes.demo import data, texts
@@ -17,10 +18,22 @@ def frame():
 @pytest.mark.parametrize("site", data.SITES, ids=lambda site: site.namespace)
 def test_each_region_gets_its_own_rows_and_they_fit_the_declaration(frame, site, tmp_path):
     schema = texts.declaration(site)
-    path, _ = data.write_data_set(frame, site, tmp_path, schema)
-    table = load_table(path, parse_schema(schema))
-    assert table.rows == (frame["region_code"] == site.region).sum()
-    assert set(table.codes["region"].tolist()) == {0}
+    rows = 0
+    for name in (data.SURVEY, data.TRIALS):
+        path, _ = data.write_data_set(frame, site, tmp_path, schema, name)
+        table = load_table(path, parse_schema(schema))
+        rows += table.rows
+        assert set(table.codes["region"].tolist()) == {0}
+    assert rows == (frame["region_code"] == site.region).sum()
+
+
+def test_no_place_is_in_both_data_sets(frame, tmp_path):
+    site = data.SITES[0]
+    files = [data.write_data_set(frame, site, tmp_path, {}, name)[0] for name in (data.SURVEY, data.TRIALS)]
+    survey, trials = (set(pd.read_parquet(path)["site"]) for path in files)
+    assert survey
+    assert trials
+    assert not survey & trials
 
 
 def test_one_of_the_first_four_regions_has_no_soil_measurement(frame):

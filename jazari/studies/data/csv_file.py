@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from jazari.studies.data.loading import CHUNK_ROWS, Chunk, needed_columns
+from jazari.studies.data.loading import CHUNK_ROWS, Chunk
 from jazari.studies.data.schema import Schema
 from jazari.studies.errors import BadData, ColumnMissing, UnreadableData
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_chunks(path: Path, schema: Schema) -> Iterator[Chunk]:
-    """The rows of ``path``; raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``."""
+def read_chunks(path: Path, schema: Schema, wanted: list[str]) -> Iterator[Chunk]:
+    """The columns ``wanted`` of the rows of ``path``; raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``."""
     encoding = _encoding(path, schema)
     with _plain_errors(path, encoding), path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(_without_nul(file), delimiter=schema.delimiter, strict=True)
         try:
-            yield from _chunks(reader, schema, path)
+            yield from _chunks(reader, schema, path, wanted)
         except csv.Error as error:
             raise BadData(
                 f"Line {reader.line_num} of {path}: the quotes or fields are broken ({error}); export the file again."
@@ -59,9 +59,8 @@ def _without_nul(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def _chunks(reader: Iterator[list[str]], schema: Schema, path: Path) -> Iterator[Chunk]:
+def _chunks(reader: Iterator[list[str]], schema: Schema, path: Path, wanted: list[str]) -> Iterator[Chunk]:
     names = _header(reader, path) if schema.header else [v.source for v in schema.variables]
-    wanted = needed_columns(schema)
     _require_columns(wanted, names, path)
     places = {name: names.index(name) for name in wanted}
     first = 2 if schema.header else 1

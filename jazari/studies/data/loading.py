@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from jazari.studies.data.schema import MAX_ROWS, Schema, Variable
+from jazari.studies.data.identity import Prints, join, numbered, of_codes, of_numbers, of_texts
+from jazari.studies.data.schema import MAX_ROWS, MAX_TEXT, Schema, Variable
 from jazari.studies.data.table import Codes, Floats, Table, encode_subjects
 from jazari.studies.errors import BadData, UnreadableData
 
@@ -36,21 +37,22 @@ class Chunk:
     columns: dict[str, Cells]
 
 
-def load_table(path: Path, schema: Schema) -> Table:
+def load_table(path: Path, schema: Schema, texts: Collection[str] = (), key: bytes | None = None) -> Table:
     """Read the declared columns of a ``.csv``, ``.data``, ``.txt``, ``.tsv`` or ``.parquet`` file.
 
-    Raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``, which names row, column and rule.
+    Of the text variables only those named in ``texts`` are read. With a ``key``, the table knows its subjects by
+    keyed fingerprints. Raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``, which names row, column and rule.
     """
     _check_file(path)
     if path.suffix == ".parquet":
         from jazari.studies.data.parquet_file import read_chunks as read_parquet
 
-        chunks = read_parquet(path, schema)
+        chunks = read_parquet(path, needed_columns(schema, texts))
     else:
         from jazari.studies.data.csv_file import read_chunks as read_csv
 
-        chunks = read_csv(path, schema)
-    return build_table(chunks, schema, str(path))
+        chunks = read_csv(path, schema, needed_columns(schema, texts))
+    return build_table(chunks, schema, str(path), texts, key)
 
 
 def _check_file(path: Path) -> None:
@@ -67,16 +69,20 @@ def _check_file(path: Path) -> None:
         raise UnreadableData(f"The data file {path} is empty: export it again.")
 
 
-def needed_columns(schema: Schema) -> list[str]:
-    """The columns of the file that are read: numeric, category, subject and unit columns."""
-    used = [v for v in schema.variables if v.kind in ("numeric", "category") or v.name in schema.subject]
+def needed_columns(schema: Schema, texts: Collection[str] = ()) -> list[str]:
+    """The columns of the file that are read: numeric, category, subject and unit columns, and chosen texts."""
+    asked = {*schema.subject, *texts}
+    used = [v for v in schema.variables if v.kind in ("numeric", "category") or v.name in asked]
     names = [v.source for v in used] + [v.units.column for v in used if v.units]
     return list(dict.fromkeys(names))
 
 
-def build_table(chunks: Iterator[Chunk], schema: Schema, where: str) -> Table:
+def build_table(
+    chunks: Iterator[Chunk], schema: Schema, where: str, texts: Collection[str] = (), key: bytes | None = None
+) -> Table:
     """Check and convert all chunks."""
     builders = [_builder(variable, schema) for variable in schema.variables]
+    builders += [_Text(variable, schema) for variable in schema.variables if _is_text(variable, texts)]
     used = [builder for builder in builders if builder is not None]
     rows = 0
     for chunk in chunks:
@@ -87,11 +93,12 @@ def build_table(chunks: Iterator[Chunk], schema: Schema, where: str) -> Table:
             builder.add(chunk)
     if rows == 0:
         raise UnreadableData(f"{where} has no rows: export it again.")
-    return _assemble(used, schema, rows)
+    return _assemble(used, schema, rows, key)
 
 
-def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int) -> Table:
-    columns = {builder.variable.name: builder.finish() for builder in builders}
+def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int, key: bytes | None) -> Table:
+    texts = {b.variable.name: tuple(b.finish().tolist()) for b in builders if isinstance(b, _Text)}
+    columns = {b.variable.name: b.finish() for b in builders if not isinstance(b, _Text)}
     subject, subjects = encode_subjects([columns[name] for name in schema.subject], rows)
     kinds = {variable.name: variable.kind for variable in schema.variables}
     return Table(
@@ -101,7 +108,18 @@ def _assemble(builders: Sequence[_Builder], schema: Schema, rows: int) -> Table:
         subjects,
         numeric={n: c for n, c in columns.items() if kinds[n] == "numeric"},
         codes={n: c for n, c in columns.items() if kinds[n] == "category"},
+        texts=texts,
+        identity=None if key is None else _identity(builders, columns, schema, key),
     )
+
+
+def _identity(builders: Sequence[_Builder], columns: dict[str, npt.NDArray[Any]], schema: Schema, key: bytes) -> Prints:
+    """The subject of each row by its identifying columns, or, where there are none, the row by its values."""
+    named = {builder.variable.name: builder for builder in builders}
+    identity = of_texts(["subject"], key)
+    for name in schema.subject or sorted(columns):
+        identity = join(identity, named[name].prints(columns[name], key))
+    return identity if schema.subject else numbered(identity)
 
 
 @dataclass
@@ -135,6 +153,10 @@ class _Builder:
     def absent(self, converted: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Which of the converted cells are missing."""
         raise NotImplementedError
+
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """A keyed fingerprint of each cell of the finished column."""
+        return of_numbers(column, key)
 
     def refuse(self, chunk: Chunk, bad: npt.NDArray[np.bool_], rule: str) -> None:
         """Raise ``BadData`` for the first row that is ``bad``."""
@@ -237,6 +259,10 @@ class _Category(_Builder):
         """-1."""
         return np.asarray(converted < 0)
 
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """Those of the levels' texts."""
+        return of_codes(column, self.variable.levels, key)
+
 
 class _Identifier(_Builder):
     """Equal numbers for equal texts; the texts themselves are forgotten."""
@@ -255,12 +281,35 @@ class _Identifier(_Builder):
         """-1."""
         return np.asarray(converted < 0)
 
+    def prints(self, column: npt.NDArray[Any], key: bytes) -> Prints:
+        """Those of the texts."""
+        return np.asarray(of_texts(self.seen, key)[column])
+
+
+class _Text(_Builder):
+    """Texts as written, "" where missing. An error never shows the text itself."""
+
+    def convert(self, chunk: Chunk) -> npt.NDArray[Any]:
+        """Strip the cells and refuse one that is too long."""
+        cells = [(cell or "").strip() for cell in as_texts(chunk.columns[self.variable.source])]
+        long = np.array([len(cell) > MAX_TEXT for cell in cells], dtype=np.bool_)
+        self.refuse(chunk, long, f"the text is longer than {MAX_TEXT} characters")
+        return np.array(["" if cell in self.missing else cell for cell in cells], dtype=object)
+
+    def absent(self, converted: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Empty."""
+        return np.asarray(converted == "")
+
 
 def as_texts(cells: Cells) -> list[str | None]:
     """Cells as texts; whole numbers without a decimal point, None for NaN."""
     if isinstance(cells, list):
         return cells
     return [None if math.isnan(n) else str(int(n)) if n.is_integer() else repr(n) for n in cells.tolist()]
+
+
+def _is_text(variable: Variable, texts: Collection[str]) -> bool:
+    return variable.kind == "text" and variable.name in texts
 
 
 def _builder(variable: Variable, schema: Schema) -> _Builder | None:

@@ -28,7 +28,7 @@ def harmonised(table: Table, mapping: ColumnMapping | None, variables: Iterable[
         return table
     agreed = tuple(variables)
     schema = mapped_schema(mapping, table.schema, agreed)
-    columns = {variable.name: convert(table, mapping.rule(variable.name), variable) for variable in agreed}
+    columns = {v.name: convert(table, mapping.rule(v.name), v) for v in agreed if v.kind != "text"}
     _refuse_outside(columns, agreed)
     return Table(
         schema,
@@ -37,6 +37,8 @@ def harmonised(table: Table, mapping: ColumnMapping | None, variables: Iterable[
         table.subjects,
         numeric={v.name: columns[v.name].values for v in agreed if v.kind == "numeric"},
         codes={v.name: _recoded(columns[v.name].values, v, schema) for v in agreed if v.kind == "category"},
+        texts={v.name: table.words(v.name) for v in agreed if v.kind == "text"},
+        identity=table.identity,
     )
 
 
@@ -60,7 +62,7 @@ class Converted:
 
 
 def convert(table: Table, rule: Rule, agreed: AgreedVariable) -> Converted:
-    """One variable of the study from the table of the institute."""
+    """One variable of the study, but a text, from the table of the institute."""
     if not rule.source:
         return _without_column(table.rows, rule, agreed)
     if rule.source in table.numeric:
@@ -86,7 +88,7 @@ def account(table: Table, mapping: ColumnMapping | None, variables: Iterable[Agr
 
 def _accounted(table: Table, mapping: ColumnMapping | None, agreed: AgreedVariable) -> dict[str, Any]:
     rule = mapping.rule(agreed.name) if mapping else Rule.model_validate({"from": agreed.name})
-    column = convert(table, rule, agreed)
+    column = _text(table, agreed) if agreed.kind == "text" else convert(table, rule, agreed)
     return {
         "variable": agreed.name,
         "from": rule.source,
@@ -96,6 +98,11 @@ def _accounted(table: Table, mapping: ColumnMapping | None, agreed: AgreedVariab
         "declared_missing": int(column.declared_missing.sum()),
         "outside": int(column.outside.sum()),
     }
+
+
+def _text(table: Table, agreed: AgreedVariable) -> Converted:
+    values, none = np.array(table.words(agreed.name), dtype=object), np.zeros(table.rows, dtype=np.bool_)
+    return Converted(values, np.asarray(values == ""), none, none)
 
 
 def describe(rule: Rule) -> str:
@@ -159,7 +166,7 @@ def _outside(values: npt.NDArray[Any], agreed: AgreedVariable) -> Mask:
 
 
 def _refuse_outside(columns: dict[str, Converted], agreed: tuple[AgreedVariable, ...]) -> None:
-    wrong = [(v, columns[v.name].outside) for v in agreed if columns[v.name].outside.any()]
+    wrong = [(v, columns[v.name].outside) for v in agreed if v.name in columns and columns[v.name].outside.any()]
     told = [
         f"{v.name!r} in {int(outside.sum())} rows, first in data row {int(np.argmax(outside)) + 1}"
         for v, outside in wrong

@@ -269,7 +269,9 @@ def _rule_problems(mapping: ColumnMapping, schema: Schema, agreed: tuple[AgreedV
     own = {variable.name: variable for variable in schema.variables}
     for variable in agreed:
         rule = mapping.variables.get(variable.name)
-        if rule is not None:
+        if rule is not None and variable.kind == "text":
+            problem = "a text is used as it is: hold it under this name and leave it out of the mapping"
+        elif rule is not None:
             problem = _problem(rule, own, variable)
         elif variable.name not in own:
             problem = "it is not held here under that name: say where it comes from, or missing = true"

@@ -12,15 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jazari.studies.data.loading import CHUNK_ROWS, Cells, Chunk, needed_columns
-from jazari.studies.data.schema import Schema
+from jazari.studies.data.loading import CHUNK_ROWS, Cells, Chunk
 from jazari.studies.errors import BadData, ColumnMissing, UnreadableData
 
 
-def read_chunks(path: Path, schema: Schema) -> Iterator[Chunk]:
-    """The rows of ``path``; raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``."""
+def read_chunks(path: Path, wanted: list[str]) -> Iterator[Chunk]:
+    """The columns ``wanted`` of the rows of ``path``; raises ``UnreadableData``, ``ColumnMissing`` or ``BadData``."""
     with _plain_errors(path), pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
-        wanted = needed_columns(schema)
         _require_columns(wanted, list(file.schema_arrow.names), path)
         first = 2
         for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=wanted, use_threads=False):

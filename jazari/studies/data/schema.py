@@ -38,6 +38,8 @@ from jazari.studies.errors import BadSchema, ColumnMissing, IncompatibleData
 Kind = Literal["numeric", "category", "text", "identifier"]
 MAX_SCHEMA_BYTES = 2**20
 MAX_LEVELS = 1000
+MAX_TEXT = 20_000
+"""Characters of one cell of a text variable."""
 MAX_ROWS = 20_000_000
 """Rows of one data file."""
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
@@ -62,10 +64,13 @@ class UnitRule(_Frozen):
 
 
 class AgreedVariable(_Frozen):
-    """What all institutes of a study mean by a variable: the same kind, unit, levels and range."""
+    """What all institutes of a study mean by a variable: the same kind, unit, levels and range.
+
+    A text can be agreed on, but only recipes that ask for a text get it (``Plan.variable``).
+    """
 
     name: Name
-    kind: Literal["numeric", "category"]
+    kind: Literal["numeric", "category", "text"]
     unit: str = Field(default="", max_length=60)
     levels: tuple[str, ...] = Field(default=(), max_length=MAX_LEVELS)
     lower: float | None = None
@@ -206,8 +211,8 @@ def _agree(schemas: Mapping[str, Schema], name: str) -> AgreedVariable:
                 f"{name!r} is {_says(other)} at {institute} and {_says(first)} at {first_institute}: "
                 "agree on one and register the data again, or declare it under [[variables]] in the proposal."
             )
-    if first.kind not in ("numeric", "category"):
-        raise IncompatibleData(f"{name!r} is {first.kind}: only numeric and category variables can be studied.")
+    if first.kind == "identifier":
+        raise IncompatibleData(f"{name!r} is an identifier: only numbers, categories and texts can be studied.")
     levels = tuple(dict.fromkeys(level for variable in found.values() for level in variable.levels))
     return AgreedVariable(
         name=name,
@@ -217,6 +222,11 @@ def _agree(schemas: Mapping[str, Schema], name: str) -> AgreedVariable:
         lower=_widest(min, [v.lower for v in found.values()]),
         upper=_widest(max, [v.upper for v in found.values()]),
     )
+
+
+def texts_among(variables: Iterable[AgreedVariable]) -> tuple[str, ...]:
+    """The names of the text variables, which are read only where a study agrees on them."""
+    return tuple(sorted(variable.name for variable in variables if variable.kind == "text"))
 
 
 def _find(schema: Schema, institute: str, name: str) -> Variable:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from jazari.studies.contract import Contract
 from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, Schema, first_problem
-from jazari.studies.data.table import Table
+from jazari.studies.data.table import Codes, Mask, Table
 from jazari.studies.errors import BadParameters
 from jazari.studies.messages import Sums
 
@@ -27,6 +29,7 @@ class Plan:
 
     ``largest_rows`` is the number of rows that no institute's table exceeds, so that sums over rows have a bound.
     ``masked``: totals are sums of rounded numbers (secure aggregation).
+    ``inputs`` is a folder of files named by their SHA-256, which ``local`` alone may read: only an institute has it.
     """
 
     parameters: Any
@@ -35,6 +38,7 @@ class Plan:
     institutes: int = 1
     largest_rows: int = MAX_ROWS
     masked: bool = False
+    inputs: Path | None = None
 
     def rounding(self, per_row: float) -> float:
         """The most that rounding can change a total of values of up to ``per_row`` in each row; 0 if not masked.
@@ -44,12 +48,17 @@ class Plan:
         return self.institutes**2 * self.largest_rows * per_row * 2.0**-61 if self.masked else 0.0
 
     def variable(self, name: str, kind: str | None = None) -> AgreedVariable:
-        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind."""
+        """The agreed variable ``name``; raises ``BadParameters`` when absent or of another kind.
+
+        A text must be asked for as ``kind`` "text", so that a recipe that knows of none never gets one.
+        """
         variable = self.variables.get(name)
         if variable is None:
             raise BadParameters(f"The parameters name {name!r}, which the study does not list: add the variable.")
         if kind and variable.kind != kind:
             raise BadParameters(f"{name!r} is {variable.kind} and must be {kind} here: change the parameters.")
+        if variable.kind == "text" and kind is None:
+            raise BadParameters(f"{name!r} is a text, which cannot be used here: change the parameters.")
         return variable
 
 
@@ -65,6 +74,23 @@ def parse_parameters(model: type[Chosen], values: Mapping[str, Any], recipe: str
         raise BadParameters(f"The parameters of {recipe!r} are not valid: {problem}; correct them.") from error
 
 
+@dataclass(frozen=True)
+class InputFile:
+    """A file that ``local`` reads: ``name`` in the published ``record``, with this SHA-256 in hexadecimal."""
+
+    record: str
+    name: str
+    sha256: str
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A recipe whose ``local`` reads published files, which are then in ``Plan.inputs``."""
+
+    def input_files(self, parameters: Any) -> tuple[InputFile, ...]:
+        """The files that the parameters name, by content."""
+
+
 class State(Protocol):
     """What the totals so far lead to. ``failure`` is a sentence when no result is possible, else empty."""
 
@@ -78,7 +104,8 @@ class State(Protocol):
 
 
 class Recipe(Protocol):
-    """One vetted algorithm. ``sources`` are its files in this folder, for the digest of the installed code.
+    """One vetted algorithm. ``sources`` are its files, for the digest of the installed code: those in this folder, and
+    with a slash those elsewhere in ``studies`` (``portable/predict.py``).
 
     ``same_institutes`` says that every round must add up the same institutes; a recipe that says no goes on with
     those that are left when one drops out.
@@ -125,3 +152,40 @@ class Recipe(Protocol):
 
     def scales(self, plan: Plan, /) -> dict[str, float]:
         """The size of each kind of output, below which differences are measured against it (see ``pooled``)."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """Rows divided into cells of which sums about ``measures`` (variables) leave: one index a row, -1 for none.
+
+    The institute's memory keeps who was in which cell. It never leaves the institute.
+    """
+
+    measures: tuple[str, ...]
+    cell: Codes
+
+
+@runtime_checkable
+class Divides(Protocol):
+    """A recipe that says which cells of rows its sums tell about. One that does not is taken as one cell."""
+
+    def divisions(self, table: Table, state: Any, plan: Plan) -> tuple[Division, ...]:
+        """The divisions behind the sums of the round that starts from ``state``."""
+
+
+def divisions_of(recipe: Recipe, table: Table, state: Any, plan: Plan) -> tuple[Division, ...]:
+    """What ``recipe`` says of its cells, or all rows that are complete in its variables as one cell."""
+    if isinstance(recipe, Divides):
+        return recipe.divisions(table, state, plan)
+    names = recipe.variables(plan.parameters)
+    return (Division(names, np.where(complete_rows(table, plan, names), 0, -1)),)
+
+
+def complete_rows(table: Table, plan: Plan, names: tuple[str, ...]) -> Mask:
+    """Rows without a missing value in ``names``."""
+    mask = np.ones(table.rows, dtype=np.bool_)
+    for name in names:
+        variable = plan.variable(name)
+        numeric = variable.kind == "numeric"
+        mask &= ~np.isnan(table.numbers(name)) if numeric else table.levels(name, variable.levels) >= 0
+    return mask

@@ -18,6 +18,10 @@ from jazari.studies.data.table import Codes, Floats, Mask, distinct_subjects
 FEW_VALUES = 3
 """With at most three distinct values, count, sum and sum of squares give away how many have which."""
 
+LARGEST_SHARE = 0.8
+"""The most that one subject may be of a sum of non-negative values: the (n, k) rule with n = 1 and k = 80 %
+(Hundepool and others, Statistical Disclosure Control, 2012, section 4.2)."""
+
 
 @dataclass(frozen=True)
 class Division:
@@ -90,3 +94,17 @@ def telling(group: Codes, values: Floats, subject: Codes, groups: int, floor: in
     few = np.bincount(owner, minlength=groups) <= FEW_VALUES
     small = np.bincount(owner, weights=subjects < floor, minlength=groups) > 0
     return np.asarray(few & small)
+
+
+def dominated(group: Codes, values: Floats, subject: Codes, groups: int) -> Mask:
+    """Groups (groups,) in which one subject has more than ``LARGEST_SHARE`` of the sum of non-negative values.
+
+    Whoever knows the sum then knows that subject's part within a quarter. Rows with group -1 do not count.
+    """
+    inside = group >= 0
+    pairs, index = np.unique(group[inside] * (int(subject.max(initial=0)) + 1) + subject[inside], return_inverse=True)
+    parts = np.bincount(index, weights=values[inside], minlength=pairs.size)
+    owner = pairs // (int(subject.max(initial=0)) + 1)
+    largest = np.zeros(groups)
+    np.maximum.at(largest, owner, parts)
+    return np.asarray(largest > LARGEST_SHARE * np.bincount(owner, weights=parts, minlength=groups))

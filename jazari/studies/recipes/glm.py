@@ -12,14 +12,21 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import BaseModel
 
-from jazari.studies.contract import Contract, Output, Partition
+from jazari.studies.contract import Contract, Output
 from jazari.studies.data.schema import AgreedVariable, Schema
 from jazari.studies.data.table import Floats, Table
 from jazari.studies.messages import Sums
-from jazari.studies.recipes.base import Plan, parse_parameters
-from jazari.studies.recipes.cells import count_subjects
-from jazari.studies.recipes.glm_bounds import Largest, centre_of, largest_shift
-from jazari.studies.recipes.glm_design import SUBJECTS_PER_COLUMN, Design, GlmParameters, LocalDesign, Rows
+from jazari.studies.recipes.base import Division, Plan, parse_parameters
+from jazari.studies.recipes.glm_bounds import Largest, centre_of, reach_of
+from jazari.studies.recipes.glm_design import (
+    SUBJECTS_PER_COLUMN,
+    Design,
+    GlmParameters,
+    LocalDesign,
+    Rows,
+    count_output,
+    row_counts,
+)
 from jazari.studies.recipes.glm_result import build_result
 from jazari.studies.recipes.glm_solve import GlmState, after_moments, after_newton, start
 from jazari.studies.recipes.own import levels_of_one
@@ -72,8 +79,13 @@ class Glm:
         """Sums over the rows that may be used; raises ``BelowFloor`` when this institute cannot take part."""
         local = LocalDesign(Design(plan), table)
         rows = local.choose()
-        sums = _evidence(local, rows)
+        sums = local.counts(rows)
         return sums | (_moments(local, rows, state) if state.phase == "moments" else _newton(local, rows, state))
+
+    def divisions(self, table: Table, _state: GlmState, plan: Plan) -> tuple[Division, ...]:
+        """The rows used, by each factor and outcome and by pairs of them: products of columns are sums over these."""
+        local = LocalDesign(Design(plan), table)
+        return local.divisions(local.choose().used)
 
     def update(self, state: GlmState, total: Sums, plan: Plan) -> GlmState:
         """Scale and choose columns after the moments, then Newton steps until they vanish."""
@@ -94,6 +106,10 @@ class Glm:
             "(with the residuals of the model so far), over those rows, "
             f"in up to {parameters.max_iterations + 2} rounds.",
             *(f"How many rows have each level of {v.name}." for v in design.categories),
+            *(
+                f"Whether rows of each declared level of {v.name} are used at all (rare and absent look the same)."
+                for v in design.categories
+            ),
             f"Rows of a rare level are left out, and {SUBJECTS_PER_COLUMN} subjects a coefficient are needed.",
             *(sentence for v in design.categories for sentence in levels_of_one(v.name, datasets)),
         ]
@@ -103,35 +119,25 @@ class Glm:
         return {}
 
 
-def _count(name: str, shape: tuple[int, ...] = (), subjects: str | None = "subjects") -> Output:
-    return Output(name=name, shape=shape, dtype="int64", lower=0, subjects=subjects)
-
-
-def _common() -> tuple[list[Output], dict[str, Any]]:
-    """The counts of every round, and evidence that neither they nor what they leave out is small."""
-    evidence = (_count("all.rows", subjects=None), _count("all.hidden", subjects=None),
-                _count("smallest_cell", subjects="smallest_cell"))  # fmt: skip
-    partitions = (Partition(parts=("rows",), whole="all.rows", hidden="all.hidden"),)
-    return [_count("rows"), _count("subjects")], {"evidence": evidence, "partitions": partitions}
-
-
 def _moments_contract(design: Design, state: GlmState | None) -> Contract:
-    outputs, rest = _common()
-    width = largest_shift(design, state)
+    outputs, rest = row_counts()
+    width = reach_of(design, state)
     shape = (len(design.numeric),)
     outputs += [
         Output(name="sum", shape=shape, lower=None if width is None else -width, upper=width, per="rows",
                subjects=None),
         Output(name="squares", shape=shape, lower=0.0, upper=None if width is None else width**2, per="rows"),
-        *(_count(f"levels.{v.name}", (len(v.levels),), None) for v in design.categories),
+        *(count_output(f"levels.{v.name}", (len(v.levels),), None) for v in design.categories),
+        *(Output(name=f"left_out.{v.name}", shape=(len(v.levels),), dtype="int64", lower=0, upper=1)
+          for v in design.categories),
     ]  # fmt: skip
     if design.plan.parameters.family == "binomial":
-        outputs.append(_count("positive", (), None))
+        outputs.append(count_output("positive", (), None))
     return Contract(phase="moments", outputs=tuple(outputs), **rest)
 
 
 def _newton_contract(design: Design, largest: Largest | None) -> Contract:
-    outputs, rest = _common()
+    outputs, rest = row_counts()
     size, responses = len(design.terms), len(design.responses)
     weight = LARGEST_WEIGHT[design.plan.parameters.family]
     square = None if largest is None else weight * largest.column**2
@@ -147,27 +153,13 @@ def _newton_contract(design: Design, largest: Largest | None) -> Contract:
     return Contract(phase="newton", outputs=tuple(outputs), **rest)
 
 
-def _evidence(local: LocalDesign, rows: Rows) -> Sums:
-    return {
-        "rows": np.array(int(rows.used.sum())),
-        "subjects": np.array(count_subjects(local.table.subject[rows.used])),
-        "all.rows": np.array(local.table.rows),
-        "all.hidden": np.array(rows.left_behind),
-        "smallest_cell": np.array(rows.smallest),
-    }
-
-
 def _moments(local: LocalDesign, rows: Rows, state: GlmState) -> Sums:
-    design = local.design
-    columns = [local.table.numbers(v.name)[rows.used] - c for v, c in zip(design.numeric, state.centre, strict=True)]
-    sums: Sums = {
-        "sum": np.array([column.sum() for column in columns], dtype=np.float64),
-        "squares": np.array([column @ column for column in columns], dtype=np.float64),
-    }
-    for variable in design.categories:
-        codes = local.codes[variable.name][rows.used]
-        sums[f"levels.{variable.name}"] = np.bincount(codes, minlength=len(variable.levels)).astype(np.int64)
-    if design.plan.parameters.family == "binomial":
+    sums = local.moments(rows.used, state.centre)
+    for variable in local.design.categories:
+        # Rare and absent look the same: who reads the flag must not learn that a level has some rows here.
+        declared = np.isin(variable.levels, local.table.schema.variable(variable.name).levels)
+        sums[f"left_out.{variable.name}"] = (declared & (sums[f"levels.{variable.name}"] == 0)).astype(np.int64)
+    if local.design.plan.parameters.family == "binomial":
         sums["positive"] = np.array(int((local.response[rows.used, 0] == 1).sum()))
     return sums
 
@@ -190,18 +182,10 @@ def _newton(local: LocalDesign, rows: Rows, state: GlmState) -> Sums:
 def _standardised(local: LocalDesign, rows: Rows, state: GlmState) -> tuple[Floats, Floats]:
     """(used rows, columns) and (used rows, responses), numeric variables centred and scaled."""
     design, used = local.design, rows.used
-    names = [variable.name for variable in design.numeric]
-    centre = dict(zip(names, centre_of(design, state), strict=True))
-    scale = dict(zip(names, state.scale, strict=True))
-    matrix = np.ones((int(used.sum()), len(design.terms)))
-    for place, (name, level) in enumerate(design.terms):
-        if level is not None:
-            index = design.plan.variable(name).levels.index(level)
-            matrix[:, place] = local.codes[name][used] == index
-        elif name:
-            matrix[:, place] = (local.numbers[name][used] - centre[name]) / scale[name]
-    response = local.response[used].copy()
+    centre = centre_of(design, state)
+    matrix = local.matrix(used, centre, state.scale)
+    response = local.response[used]
     if design.plan.parameters.family == "gaussian":
-        for place, variable in enumerate(design.responses):
-            response[:, place] = (response[:, place] - centre[variable.name]) / scale[variable.name]
+        count = len(design.responses)
+        response = (response - centre[-count:]) / state.scale[-count:]
     return matrix, response

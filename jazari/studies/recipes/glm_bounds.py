@@ -7,28 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.data.table import Floats
-from jazari.studies.recipes.glm_design import Design
+from jazari.studies.recipes.glm_design import Design, largest_shift
 
 if TYPE_CHECKING:
     from jazari.studies.recipes.glm_solve import GlmState
 
 
-def largest_shift(design: Design, state: GlmState | None) -> float | None:
+def reach_of(design: Design, state: GlmState | None) -> float | None:
     """The largest distance of a value from the centre of its variable, if all ranges are agreed."""
     if state is None:
         return None
-    return _largest(design.numeric, state.centre, np.ones(len(design.numeric)))
-
-
-def _largest(variables: tuple[AgreedVariable, ...], centre: Floats, scale: Floats) -> float | None:
-    widths = []
-    for variable, middle, size in zip(variables, centre, scale, strict=True):
-        if variable.lower is None or variable.upper is None:
-            return None
-        widths.append(max(variable.upper - middle, middle - variable.lower) / size)
-    return float(max(widths, default=0.0))
+    return largest_shift(design.numeric, state.centre, np.ones(len(design.numeric)))
 
 
 @dataclass(frozen=True)
@@ -44,8 +34,8 @@ class Largest:
         """From the agreed ranges and the coefficients so far; None where a range is not agreed."""
         known = sum(v.kind == "numeric" for v in design.predictors)
         centre = centre_of(design, state)
-        numeric = _largest(design.numeric[:known], centre[:known], state.scale[:known])
-        response = _largest(design.numeric[known:], centre[known:], state.scale[known:])
+        numeric = largest_shift(design.numeric[:known], centre[:known], state.scale[:known])
+        response = largest_shift(design.numeric[known:], centre[known:], state.scale[known:])
         if numeric is None or response is None:
             return None
         column = max(1.0, numeric)

@@ -7,18 +7,20 @@ on which levels occur.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jazari.studies.contract import Output, Partition
 from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.data.table import Codes, Floats, Mask, Table, distinct_subjects
 from jazari.studies.errors import BadParameters, BelowFloor
-from jazari.studies.recipes.base import Plan
+from jazari.studies.messages import Sums
+from jazari.studies.recipes.base import Division, Plan
 from jazari.studies.recipes.cells import FEW_VALUES, count_subjects
 
 SUBJECTS_PER_COLUMN = 3
@@ -109,6 +111,9 @@ class Design:
                 self.plan.variable(response.name, "numeric")
             else:
                 self._check_binary(response)
+        self._check_size()
+
+    def _check_size(self) -> None:
         if len(self.terms) > MAX_COLUMNS:
             raise BadParameters(
                 f"The model has {len(self.terms)} columns and {MAX_COLUMNS} are allowed: "
@@ -190,13 +195,28 @@ class LocalDesign:
         self._refuse_too_few(used, floor)
         return Rows(used, self._smallest(used), count_subjects(self.table.subject[~used]))
 
+    def divisions(self, used: Mask) -> tuple[Division, ...]:
+        """The rows used, whole, by each factor and outcome, and by each pair of which one is a factor."""
+        measured = tuple(v.name for v in (*self.design.predictors, *self.design.responses))
+        factors, outcomes = self._named_factors(used), self._named_outcomes(used)
+        single = [np.where(used, 0, -1), *factors.values(), *outcomes.values()]
+        found = [Division(measured, cell) for cell in single]
+        for place, (name, factor) in enumerate(factors.items()):
+            others = {**dict(list(factors.items())[place + 1 :]), **outcomes}
+            found += [Division((name, other), cross(factor, cell)) for other, cell in others.items()]
+        return tuple(found)
+
     def _outcomes(self, used: Mask) -> list[Codes]:
-        columns = (self.response[:, index] for index in range(self.response.shape[1]))
-        return [codes for column in columns if (codes := _few_valued(column, used)) is not None]
+        return list(self._named_outcomes(used).values())
 
     def _factors(self, used: Mask) -> list[Codes]:
-        numeric = [_few_valued(column, used) for column in self.numbers.values()]
-        return [np.where(used, codes, -1) for codes in self.codes.values()] + [c for c in numeric if c is not None]
+        return list(self._named_factors(used).values())
+
+    def _named_outcomes(self, used: Mask) -> dict[str, Codes]:
+        return _few({v.name: self.response[:, index] for index, v in enumerate(self.design.responses)}, used)
+
+    def _named_factors(self, used: Mask) -> dict[str, Codes]:
+        return {name: np.where(used, codes, -1) for name, codes in self.codes.items()} | _few(self.numbers, used)
 
     def _refuse_rare_outcome(self, used: Mask, floor: int) -> None:
         for outcome in self._outcomes(used):
@@ -212,7 +232,7 @@ class LocalDesign:
         for place, factor in enumerate(factors):
             drop |= self._rare(factor, floor)
             for other in factors[place + 1 :]:
-                drop |= self._rare(_cross(factor, other), floor)
+                drop |= self._rare(cross(factor, other), floor)
             for outcome in outcomes:
                 drop |= self._rare_with(factor, outcome, floor)
         return used & ~drop
@@ -226,7 +246,7 @@ class LocalDesign:
 
     def _rare_with(self, factor: Codes, outcome: Codes, floor: int) -> Mask:
         """Rows of each level of ``factor`` in which some outcome is rare: the whole level."""
-        in_small = self._rare(_cross(factor, outcome), floor)
+        in_small = self._rare(cross(factor, outcome), floor)
         levels = np.unique(factor[in_small])
         return np.isin(factor, levels[levels >= 0])
 
@@ -260,9 +280,73 @@ class LocalDesign:
         """The least number of subjects in any cell that the sums give away."""
         factors = self._factors(used)
         cells = [np.where(used, 0, -1), *factors, *self._outcomes(used)]
-        cells += [_cross(a, b) for i, a in enumerate(factors) for b in (*factors[i + 1 :], *self._outcomes(used))]
+        cells += [cross(a, b) for i, a in enumerate(factors) for b in (*factors[i + 1 :], *self._outcomes(used))]
         counts = [distinct_subjects(c, self.table.subject, int(c.max(initial=-1)) + 1) for c in cells]
         return int(min(count[count > 0].min(initial=np.iinfo(np.int64).max) for count in counts))
+
+    def counts(self, rows: Rows) -> Sums:
+        """The arrays of ``row_counts``."""
+        return {
+            "rows": np.array(int(rows.used.sum())),
+            "subjects": np.array(count_subjects(self.table.subject[rows.used])),
+            "all.rows": np.array(self.table.rows),
+            "all.hidden": np.array(rows.left_behind),
+            "smallest_cell": np.array(rows.smallest),
+        }
+
+    def moments(self, used: Mask, centre: Floats) -> Sums:
+        """Sums and squares of the numeric variables around ``centre``, and rows of each level."""
+        numeric = zip(self.design.numeric, centre, strict=True)
+        columns = [self.table.numbers(variable.name)[used] - middle for variable, middle in numeric]
+        sums: Sums = {
+            "sum": np.array([column.sum() for column in columns], dtype=np.float64),
+            "squares": np.array([column @ column for column in columns], dtype=np.float64),
+        }
+        for variable in self.design.categories:
+            codes = self.codes[variable.name][used]
+            sums[f"levels.{variable.name}"] = np.bincount(codes, minlength=len(variable.levels)).astype(np.int64)
+        return sums
+
+    def matrix(self, used: Mask, centre: Floats, scale: Floats) -> Floats:
+        """(used rows, columns): numbers less ``centre``, over ``scale`` (by numeric variable), levels as 0 and 1."""
+        place = {variable.name: index for index, variable in enumerate(self.design.numeric)}
+        matrix = np.ones((int(used.sum()), len(self.design.terms)))
+        for column, (name, level) in enumerate(self.design.terms):
+            if level is not None:
+                index = self.design.plan.variable(name).levels.index(level)
+                matrix[:, column] = self.codes[name][used] == index
+            elif name:
+                matrix[:, column] = (self.numbers[name][used] - centre[place[name]]) / scale[place[name]]
+        return matrix
+
+
+def count_output(name: str, shape: tuple[int, ...] = (), subjects: str | None = "subjects") -> Output:
+    """A count in a contract."""
+    return Output(name=name, shape=shape, dtype="int64", lower=0, subjects=subjects)
+
+
+def row_counts() -> tuple[list[Output], dict[str, Any]]:
+    """The counts of every round, and evidence that neither they nor what they leave out is small."""
+    evidence = (count_output("all.rows", subjects=None), count_output("all.hidden", subjects=None),
+                count_output("smallest_cell", subjects="smallest_cell"))  # fmt: skip
+    partitions = (Partition(parts=("rows",), whole="all.rows", hidden="all.hidden"),)
+    return [count_output("rows"), count_output("subjects")], {"evidence": evidence, "partitions": partitions}
+
+
+def largest_shift(variables: tuple[AgreedVariable, ...], centre: Floats, scale: Floats) -> float | None:
+    """The largest abs(value - centre) / scale in the agreed ranges, or None where one is not agreed."""
+    widths = []
+    for variable, middle, size in zip(variables, centre, scale, strict=True):
+        if variable.lower is None or variable.upper is None:
+            return None
+        widths.append(max(variable.upper - middle, middle - variable.lower) / size)
+    return float(max(widths, default=0.0))
+
+
+def _few(columns: Mapping[str, Floats], used: Mask) -> dict[str, Codes]:
+    """The columns that have few values, as codes."""
+    coded = {name: _few_valued(column, used) for name, column in columns.items()}
+    return {name: codes for name, codes in coded.items() if codes is not None}
 
 
 def _few_valued(column: Floats, used: Mask) -> Codes | None:
@@ -275,6 +359,7 @@ def _few_valued(column: Floats, used: Mask) -> Codes | None:
     return codes
 
 
-def _cross(one: Codes, other: Codes) -> Codes:
-    width = int(other.max(initial=-1)) + 1
+def cross(one: Codes, other: Codes, width: int | None = None) -> Codes:
+    """One code for each pair of codes, -1 where either is. ``width``: how many ``other`` can have."""
+    width = int(other.max(initial=-1)) + 1 if width is None else width
     return np.where((one >= 0) & (other >= 0), one * width + other, -1)

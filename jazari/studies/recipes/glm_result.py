@@ -7,32 +7,39 @@ from typing import Any
 
 import numpy as np
 
-from jazari.studies.data.table import Floats
+from jazari.studies.data.table import Floats, Mask
 from jazari.studies.recipes.distributions import normal_p_value, student_p_value
 from jazari.studies.recipes.glm_design import Design
 from jazari.studies.recipes.glm_solve import GlmState
 
 
 def build_result(design: Design, state: GlmState) -> dict[str, Any]:
-    """Coefficients with standard errors per response, fit, and which levels are the reference or have no rows."""
-    reference, empty = _levels(design, state)
+    """Coefficients with standard errors per response, fit, and which levels are the reference or have no rows.
+
+    ``left_out`` counts for each level the institutes that declare it and use no row of it: rare or absent there.
+    """
+    empty = empty_levels(design, state.active, state.references)
     return {
         "family": design.plan.parameters.family,
         "rows": state.rows,
         "subjects": state.subjects,
         "ridge": design.plan.parameters.ridge,
-        "reference": reference,
+        "reference": dict(state.references),
         "levels_without_rows": empty,
+        "left_out": {
+            name: dict(zip(design.plan.variable(name).levels, counts, strict=True)) for name, counts in state.left_out
+        },
         "responses": {v.name: _response(design, state, index) for index, v in enumerate(design.responses)},
     }
 
 
-def _levels(design: Design, state: GlmState) -> tuple[dict[str, str], dict[str, list[str]]]:
+def empty_levels(design: Design, active: Mask, references: tuple[tuple[str, str], ...]) -> dict[str, list[str]]:
+    """The levels without rows of each category: neither estimated nor the reference."""
     empty: dict[str, list[str]] = {}
-    for (name, level), active in zip(design.terms, state.active, strict=True):
-        if level is not None and not active and (name, level) not in state.references:
+    for (name, level), estimated in zip(design.terms, active, strict=True):
+        if level is not None and not estimated and (name, level) not in references:
             empty.setdefault(name, []).append(level)
-    return dict(state.references), empty
+    return empty
 
 
 def _response(design: Design, state: GlmState, index: int) -> dict[str, Any]:
@@ -43,12 +50,13 @@ def _response(design: Design, state: GlmState, index: int) -> dict[str, Any]:
     errors = np.sqrt(np.maximum(np.diag(back @ _covariance(design, state) @ back.T) * dispersion, 0.0))
     freedom = state.rows - int(state.active.sum())
     names = [name for name, active in zip(design.names, state.active, strict=True) if active]
-    told = [_coefficient(n, float(b), float(e), freedom if gaussian else None)
+    told = [coefficient(n, float(b), float(e), freedom if gaussian else None)
             for n, b, e in zip(names, estimates, errors, strict=True)]  # fmt: skip
     return {"coefficients": told} | (_fit_gaussian if gaussian else _fit_binomial)(design, state, index)
 
 
-def _coefficient(name: str, estimate: float, error: float, freedom: int | None) -> dict[str, Any]:
+def coefficient(name: str, estimate: float, error: float, freedom: int | None) -> dict[str, Any]:
+    """An estimate with its test against 0: Student's with ``freedom`` degrees, or the normal one."""
     statistic = estimate / error if error > 0 else None
     p_value = None
     if statistic is not None:
@@ -94,10 +102,15 @@ def _covariance(design: Design, state: GlmState) -> Floats:
     """Of the standardised coefficients at dispersion 1; with a ridge the sandwich H^-1 F H^-1."""
     ridge = design.plan.parameters.ridge
     penalty = [0.0 if name == "" else ridge for (name, _), a in zip(design.terms, state.active, strict=True) if a]
-    matrix = state.information + np.diag(penalty)
+    return sandwich(state.information, np.array(penalty))
+
+
+def sandwich(information: Floats, penalty: Floats) -> Floats:
+    """H^-1 F H^-1 for the information F (n, n) and H = F + diag(``penalty``)."""
+    matrix = information + np.diag(penalty)
     root = 1 / np.sqrt(np.diag(matrix))
     inverse = np.linalg.inv(matrix * np.outer(root, root)) * np.outer(root, root)
-    return np.asarray(inverse @ state.information @ inverse)
+    return np.asarray(inverse @ information @ inverse)
 
 
 def _dispersion(state: GlmState, index: int) -> float:

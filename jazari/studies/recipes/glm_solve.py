@@ -14,7 +14,7 @@ import numpy as np
 
 from jazari.studies.data.table import Floats, Mask
 from jazari.studies.messages import Sums
-from jazari.studies.recipes.glm_bounds import Largest, largest_shift
+from jazari.studies.recipes.glm_bounds import Largest, reach_of
 from jazari.studies.recipes.glm_design import Design
 
 CONVERGED = 1e-11
@@ -45,7 +45,8 @@ STUCK_AFTER, STUCK_STEP = 12, 0.3
 class GlmState:
     """``centre``, ``scale`` are by numeric variable of the design; ``beta`` is (columns, responses), standardised.
 
-    ``active`` marks the columns that are estimated. The rest is what the last round said.
+    ``active`` marks the columns that are estimated; ``left_out`` counts, by category and level, the institutes
+    that declare the level and use no row of it. The rest is what the last round said.
     """
 
     phase: Literal["moments", "newton"] = "moments"
@@ -58,6 +59,7 @@ class GlmState:
     centred: bool = False
     positive_share: float = 0.0
     references: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, tuple[int, ...]], ...] = ()
     active: Mask = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     beta: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     previous: Floats | None = None
@@ -86,7 +88,7 @@ def after_moments(design: Design, state: GlmState, total: Sums) -> GlmState:
     scaled = replace(state, rows=rows, subjects=int(total["subjects"]), phase="newton",
                      centre=state.centre + shift, scale=np.sqrt(variance),
                      positive_share=float(total["positive"]) / rows if "positive" in total else 0.0)  # fmt: skip
-    width = largest_shift(design, state)
+    width = reach_of(design, state)
     nothing = design.plan.rounding(width**2) / rows if width is not None else 0.0
     constant = [v.name for v, s in zip(design.numeric, scaled.scale, strict=True) if s**2 <= nothing]
     if constant:
@@ -99,21 +101,31 @@ def after_moments(design: Design, state: GlmState, total: Sums) -> GlmState:
 
 def _choose_columns(design: Design, state: GlmState, total: Sums) -> GlmState:
     """Levels without rows have no column, and the first level with rows is the reference."""
+    # Without an intercept the first category keeps all its levels: together they are the intercept.
+    active, references = active_columns(design, total, whole_first=not design.plan.parameters.intercept)
+    beta = np.zeros((len(design.terms), len(design.responses)))
+    if state.rows <= active.sum():
+        return replace(state, failure="There are no more rows than coefficients: use fewer predictors.")
+    left_out = tuple((v.name, tuple(total[f"left_out.{v.name}"].tolist())) for v in design.categories)
+    return replace(state, active=active, beta=beta, references=references, left_out=left_out)
+
+
+def active_columns(design: Design, total: Sums, *, whole_first: bool) -> tuple[Mask, tuple[tuple[str, str], ...]]:
+    """(columns,): which columns are estimated by the counts of levels in ``total``; (category, reference level).
+
+    With ``whole_first`` the first category has no reference.
+    """
     active = np.ones(len(design.terms), dtype=np.bool_)
     references = []
     place = {term: index for index, term in enumerate(design.terms)}
     for position, variable in enumerate(design.categories):
         counts = total[f"levels.{variable.name}"]
         with_rows = [level for level, count in zip(variable.levels, counts, strict=True) if count > 0]
-        # Without an intercept the first category keeps all its levels: together they are the intercept.
-        spare = with_rows[:1] if design.plan.parameters.intercept or position > 0 else []
+        spare = [] if whole_first and position == 0 else with_rows[:1]
         references += [(variable.name, level) for level in spare]
         for level in variable.levels:
             active[place[variable.name, level]] = level in with_rows and level not in spare
-    beta = np.zeros((len(design.terms), len(design.responses)))
-    if state.rows <= active.sum():
-        return replace(state, failure="There are no more rows than coefficients: use fewer predictors.")
-    return replace(state, active=active, beta=beta, references=tuple(references))
+    return active, tuple(references)
 
 
 def after_newton(design: Design, state: GlmState, total: Sums) -> GlmState:
@@ -133,7 +145,7 @@ def after_newton(design: Design, state: GlmState, total: Sums) -> GlmState:
     problem = _singular(design, state, matrix)
     if problem:
         return replace(state, failure=problem)
-    step = _solve(matrix, gradient)
+    step = solve_scaled(matrix, gradient)
     taken = replace(state, beta=_placed(state, beta + step), previous=state.beta, objective=objective,
                     iterations=state.iterations + 1, information=information,
                     loss=_loss_after(total["loss"], total["gradient"][state.active], information, step))  # fmt: skip
@@ -151,8 +163,11 @@ def _placed(state: GlmState, beta: Floats) -> Floats:
     return full
 
 
-def _solve(matrix: Floats, gradient: Floats) -> Floats:
-    """Solve after scaling to unit diagonal, which keeps rare and common columns equally exact."""
+def solve_scaled(matrix: Floats, gradient: Floats) -> Floats:
+    """Solve ``matrix`` (n, n) for ``gradient`` (n, m).
+
+    The matrix is scaled to unit diagonal first, which keeps rare and common columns equally exact.
+    """
     root = 1 / np.sqrt(np.diag(matrix))
     return np.asarray(np.linalg.solve(matrix * np.outer(root, root), gradient * root[:, None]) * root[:, None])
 
@@ -206,18 +221,25 @@ def _singular(design: Design, state: GlmState, matrix: Floats) -> str:
     names = [name for name, active in zip(design.names, state.active, strict=True) if active]
     diagonal = np.diag(matrix)
     if not (diagonal > 0).all():
-        return _runaway(design, state) if state.iterations else _tell_apart([names[int(diagonal.argmin())]])
-    root = 1 / np.sqrt(diagonal)
+        return _runaway(design, state) if state.iterations else tell_apart([names[int(diagonal.argmin())]])
+    dependent = dependent_columns(names, matrix)
+    if dependent and state.iterations and design.plan.parameters.family == "binomial":
+        return _runaway(design, state)
+    return tell_apart(dependent) if dependent else ""
+
+
+def dependent_columns(names: list[str], matrix: Floats) -> list[str]:
+    """The columns that follow from each other in equations with a positive diagonal, if they are singular."""
+    root = 1 / np.sqrt(np.diag(matrix))
     values, vectors = np.linalg.eigh(matrix * np.outer(root, root))
     if values[0] > SINGULAR:
-        return ""
-    if state.iterations and design.plan.parameters.family == "binomial":
-        return _runaway(design, state)
+        return []
     weights = np.abs(vectors[:, 0])
-    return _tell_apart([name for name, weight in zip(names, weights, strict=True) if weight > 0.1 * weights.max()])
+    return [name for name, weight in zip(names, weights, strict=True) if weight > 0.1 * weights.max()]
 
 
-def _tell_apart(names: list[str]) -> str:
+def tell_apart(names: list[str]) -> str:
+    """What is wrong with predictors that follow from each other."""
     listed = ", ".join(repr(name) for name in names[:6])
     return (f"The predictors {listed} cannot be told apart (one follows from the others): leave one out or set a "
             "ridge.")  # fmt: skip

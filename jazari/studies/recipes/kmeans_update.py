@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from jazari.studies.data.table import Codes, Floats, Mask
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.base import Plan
-from jazari.studies.recipes.numeric_moments import Moments, Ranges, after_means, after_spread, constant_variable
+from jazari.studies.recipes.numeric_moments import Moments, Ranges, after_means, after_spread, unusable_variable
 
 MOST_RESEEDS = 5
 """So often an emptied cluster gets a new centre; then it stays empty, since there may be fewer groups than asked."""
@@ -69,7 +69,7 @@ def after_moments(state: KmeansState, total: Sums, plan: Plan) -> KmeansState:
         moments = after_means(ranges, total)
         return replace(state, moments=moments, failure=moments.failure)
     moments = after_spread(ranges, state.moments, total)
-    failure = moments.failure or constant_variable(ranges, moments)
+    failure = moments.failure or unusable_variable(plan, ranges, moments)
     if failure:
         return replace(state, moments=moments, failure=failure)
     clusters = plan.parameters.clusters

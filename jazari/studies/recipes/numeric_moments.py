@@ -21,6 +21,9 @@ from jazari.studies.messages import Sums
 from jazari.studies.recipes.base import Plan
 from jazari.studies.recipes.numeric_rows import NumericRows, row_counts
 
+BLURRED = 1e-7
+"""Largest share of a sum of squares that the rounding of masked sums may make up."""
+
 
 @dataclass(frozen=True)
 class Ranges:
@@ -164,9 +167,14 @@ def _known(total: Sums) -> Floats:
     return np.ones((size, size)) if "products" in total else np.eye(size)
 
 
-def constant_variable(ranges: Ranges, moments: Moments) -> str:
-    """Why there is no result where a variable never varies, or nothing."""
-    for name, deviation in zip(ranges.names, moments.deviation, strict=True):
-        if deviation == 0:
+def unusable_variable(plan: Plan, ranges: Ranges, moments: Moments) -> str:
+    """Why there is no result where a variable never varies, or less than masked sums can tell; or nothing."""
+    blur = plan.rounding(1.0)
+    for name, deviation, width in zip(ranges.names, moments.deviation, ranges.width, strict=True):
+        scatter = (moments.rows - 1) * (deviation / width) ** 2
+        if scatter <= blur:
             return f"{name!r} has the same value in all rows of all institutes: leave it out."
+        if blur > BLURRED * scatter:
+            return (f"The declared range of {name!r} is so much wider than its values that masked sums are too coarse: "
+                    "declare a narrower one.")  # fmt: skip
     return ""

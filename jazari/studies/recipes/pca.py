@@ -24,11 +24,11 @@ from jazari.studies.recipes.numeric_moments import (
     Ranges,
     after_means,
     after_spread,
-    constant_variable,
     local_means,
     local_spread,
     means_contract,
     spread_contract,
+    unusable_variable,
 )
 from jazari.studies.recipes.numeric_rows import SUBJECTS_PER_PARAMETER, choose_rows
 
@@ -182,7 +182,7 @@ def _decompose(state: PcaState, ranges: Ranges, plan: Plan) -> PcaState:
         return state
     matrix = state.moments.covariance
     if plan.parameters.scale == "correlation":
-        problem = constant_variable(ranges, state.moments)
+        problem = unusable_variable(plan, ranges, state.moments)
         if problem:
             return replace(state, failure=problem)
         matrix = matrix / np.outer(state.moments.deviation, state.moments.deviation)

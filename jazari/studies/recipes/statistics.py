@@ -18,9 +18,9 @@ from jazari.studies.data.schema import AgreedVariable, Schema
 from jazari.studies.data.table import Table
 from jazari.studies.errors import BadParameters, BelowFloor
 from jazari.studies.messages import Sums
-from jazari.studies.recipes.base import Plan, parse_parameters
+from jazari.studies.recipes.base import Division, Plan, parse_parameters
 from jazari.studies.recipes.statistics_layout import Layout, StatisticsParameters, counts_contract, spread_contract
-from jazari.studies.recipes.statistics_local import Groups, local_counts, local_spread
+from jazari.studies.recipes.statistics_local import Groups, divisions, local_counts, local_spread
 from jazari.studies.recipes.statistics_result import build_result
 from jazari.studies.recipes.statistics_text import describe
 
@@ -100,6 +100,11 @@ class Statistics:
         if state.first:
             return local_spread(table, groups, state.first, layout)
         return local_counts(table, groups, layout)
+
+    def divisions(self, table: Table, _state: StatisticsState, plan: Plan) -> tuple[Division, ...]:
+        """Groups, and in them what is missing, present, summed and counted; the same in both rounds."""
+        layout = Layout(plan)
+        return divisions(table, Groups.of(table, layout), layout)
 
     def update(self, state: StatisticsState, total: Sums, plan: Plan) -> StatisticsState:
         """Keep the total; done after round 1 unless spread was asked for."""

@@ -10,7 +10,8 @@ import numpy as np
 from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.data.table import Codes, Floats, Mask, Table
 from jazari.studies.messages import Array, Sums
-from jazari.studies.recipes.cells import Division, count_subjects, divide, telling
+from jazari.studies.recipes import base
+from jazari.studies.recipes.cells import Division, count_subjects, divide, dominated, telling
 from jazari.studies.recipes.statistics_layout import Layout
 
 
@@ -64,6 +65,15 @@ def local_spread(table: Table, groups: Groups, first: Sums, layout: Layout) -> S
         mean = common_mean(first, variable.name)
         sums |= rows.used() | rows.squares(mean)
     return sums
+
+
+def divisions(table: Table, groups: Groups, layout: Layout) -> tuple[base.Division, ...]:
+    """The cells of rows that the sums of both rounds tell about."""
+    grouped = tuple(variable.name for variable in layout.grouping)
+    found = [base.Division(grouped, groups.of_row)] if grouped else []
+    for variable in layout.studied:
+        found += VariableRows.of(table, groups, variable, layout).divisions()
+    return tuple(found)
 
 
 def common_mean(first: Sums, name: str) -> Floats:
@@ -120,10 +130,25 @@ class VariableRows:
             sums |= self.used() | {f"{name}.sum": self._total(self.values), f"{name}.used.left_out": self._unused()}
         return sums | self._cells()
 
+    def divisions(self) -> list[base.Division]:
+        """Missing and present by group, what is summed, and the cells."""
+        open_ = np.where(np.append(self.closed, True)[self.groups.of_row], -1, self.groups.of_row)
+        cells = [np.where(open_ >= 0, 2 * open_ + self.present, -1)]
+        if self.variable.kind == "numeric":
+            cells.append(self._used_group)
+        if self.layout.cells(self.variable):
+            place = self.group * self.layout.cells(self.variable) + self._cell_of_row()
+            cells.append(np.where(self._division.kept, place, -1))
+        return [base.Division((self.name,), cell) for cell in cells]
+
     @cached_property
     def _telling(self) -> Array:
-        floor = self.layout.plan.floor
-        return telling(self.group, self.values, self.table.subject, self.groups.count, floor)
+        """Groups whose sums would give away a small cell or, nearly, one subject's part."""
+        floor, lower = self.layout.plan.floor, self.variable.lower
+        told = telling(self.group, self.values, self.table.subject, self.groups.count, floor)
+        if floor > 1 and lower is not None and lower >= 0:
+            told = told | dominated(self.group, self.values, self.table.subject, self.groups.count)
+        return told
 
     def _unused(self) -> Array:
         return _as_flag(self.closed | self._telling)
@@ -152,12 +177,8 @@ class VariableRows:
         cells = self.layout.cells(self.variable)
         if not cells:
             return {}
-        floor, shape = self.layout.plan.floor, (self.groups.count, cells)
-        possible = (
-            _declared(self.table, self.variable) if self.variable.kind == "category" else np.ones(cells, np.bool_)
-        )
-        division = divide(self.group, self._cell_of_row(), self.table.subject, shape, floor, possible)
-        left_out = (division.left_out | self.closed[:, None]) & possible
+        division = self._division
+        left_out = (division.left_out | self.closed[:, None]) & self._possible
         name = f"{self.name}.cells"
         return {
             name: division.rows,
@@ -165,6 +186,18 @@ class VariableRows:
             f"{name}.left_out": _as_flag(left_out),
             f"{name}.hidden": division.behind,
         }
+
+    @property
+    def _possible(self) -> Mask:
+        """The cells that can have rows here at all."""
+        if self.variable.kind == "category":
+            return _declared(self.table, self.variable)
+        return np.ones(self.layout.cells(self.variable), dtype=np.bool_)
+
+    @cached_property
+    def _division(self) -> Division:
+        floor, shape = self.layout.plan.floor, (self.groups.count, self.layout.cells(self.variable))
+        return divide(self.group, self._cell_of_row(), self.table.subject, shape, floor, self._possible)
 
     def _cell_of_row(self) -> Codes:
         edges = self.layout.edges(self.variable)

@@ -95,23 +95,27 @@ def _cells(layout: Layout, variable: AgreedVariable, index: int, first: Sums) ->
         return {"levels": levels}
     histogram = {"edges": edges.tolist(), "below": told[0], "counts": told[1:-1], "above": told[-1],
                  "left_out": [int(out) for out in left_out]}  # fmt: skip
-    return {"histogram": histogram, "quantiles": quantiles(counts, edges, layout.plan.parameters.quantiles)}
+    floor = layout.plan.floor
+    fewest = 0 if floor == 1 else floor
+    return {"histogram": histogram, "quantiles": quantiles(counts, edges, layout.plan.parameters.quantiles, fewest)}
 
 
-def quantiles(counts: Array, edges: Floats, wanted: Sequence[float]) -> dict[str, float | None]:
+def quantiles(counts: Array, edges: Floats, wanted: Sequence[float], fewest: int = 0) -> dict[str, float | None]:
     """Quantiles by linear interpolation within bins.
 
     ``counts`` has the rows below, in each bin, and above. None where the quantile lies outside the bins, or
-    there are no rows.
+    where fewer than ``fewest`` rows lie on either side of it or in its own bin: a percentile of a tiny group
+    tells about the few subjects at its edge.
     """
     cumulative = np.cumsum(counts)
-    return {repr(q): _quantile(cumulative, counts, edges, q) for q in wanted}
+    enough = {q: float(cumulative[-1]) * min(q, 1 - q) >= fewest - 1e-9 for q in wanted}
+    return {repr(q): _quantile(cumulative, counts, edges, q, fewest) if enough[q] else None for q in wanted}
 
 
-def _quantile(cumulative: Array, counts: Array, edges: Floats, q: float) -> float | None:
+def _quantile(cumulative: Array, counts: Array, edges: Floats, q: float, fewest: int) -> float | None:
     target = q * float(cumulative[-1])
     place = int(np.searchsorted(cumulative, target, side="left"))
-    if cumulative[-1] == 0 or place == 0 or place == len(counts) - 1:
+    if cumulative[-1] == 0 or place == 0 or place == len(counts) - 1 or counts[place] < fewest:
         return None
     before = float(cumulative[place - 1])
     low, high = float(edges[place - 1]), float(edges[place])

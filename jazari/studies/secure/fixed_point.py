@@ -80,8 +80,9 @@ def from_words(contract: Contract, words: Mapping[str, Array], scale: Mapping[st
     found: Sums = {}
     for output in contract.outputs:
         signed = np.asarray(words[output.name], dtype=np.uint64).view(np.int64)
+        # ldexp makes a plain number of an array without axes.
         found[output.name] = (
-            signed if output.dtype == "int64" else np.ldexp(signed.astype(np.float64), scale[output.name])
+            signed if output.dtype == "int64" else np.asarray(np.ldexp(signed.astype(np.float64), scale[output.name]))
         )
     return found
 

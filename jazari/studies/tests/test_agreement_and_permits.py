@@ -121,6 +121,17 @@ def test_every_module_between_data_and_message_is_in_the_digest() -> None:
     } <= guarded | sources
 
 
+def test_what_applies_a_model_is_in_the_digest_of_an_evaluation() -> None:
+    from jazari.studies.recipes.registry import find_recipe
+
+    folder = Path(agreement_module.__file__).parent
+    not_applied = {"card.py", "from_result.py", "publishing.py", "rows.py"}
+    applied = {f"portable/{path.name}" for path in (folder / "portable").glob("*.py") if path.name not in not_applied}
+    sources = set(find_recipe("evaluation").sources)
+    assert applied <= sources
+    assert all((folder / (name if "/" in name else f"recipes/{name}")).is_file() for name in sources)
+
+
 def test_an_unknown_recipe_says_which_there_are() -> None:
     with pytest.raises(UnknownRecipe, match=r"choose one of .*glm.*statistics"):
         recipe_digest("magic")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jazari.studies.contract import Contract, Output, Partition
-from jazari.studies.errors import AlteredTotal, BelowFloor, BrokenContract
+from jazari.studies.errors import AlteredTotal, BelowFloor, BrokenContract, Saturated
 from jazari.studies.guard import accept_total, release
 from jazari.studies.messages import Array, Sums
 
@@ -132,3 +132,21 @@ def test_an_empty_contract_has_zeros() -> None:
     zeros = CONTRACT.zeros()
     CONTRACT.check(zeros)
     assert zeros["rows"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("parameters", "refused"), [(0, False), (4, False), (5, True)])
+def test_more_numbers_than_a_third_of_the_subjects_are_refused(parameters: int, refused: bool) -> None:
+    """The smallest count of subjects decides: 12 here."""
+    contract = CONTRACT.model_copy(update={"parameters": parameters})
+    if refused:
+        with pytest.raises(Saturated, match="5 numbers"):
+            release(contract, sums(), 10)
+    else:
+        release(contract, sums(), 10)
+    release(contract, sums(), 1)
+
+
+def test_parameters_without_a_number_of_subjects_are_refused() -> None:
+    contract = CONTRACT.model_copy(update={"parameters": 1, "estimated_from": "nothing"})
+    with pytest.raises(BrokenContract, match="no number of subjects"):
+        release(contract, sums(), 10)

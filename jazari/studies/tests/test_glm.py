@@ -232,6 +232,7 @@ def test_rows_of_a_rare_level_are_left_out_with_company() -> None:
     told = run(LINEAR, {"fes": table}).result
     assert told["rows"] == 193
     assert told["levels_without_rows"] == {"crop": ["wheat"]}
+    assert told["left_out"] == {"crop": {"barley": 0, "maize": 0, "wheat": 1}}
     assert difference(LINEAR, {"fes": table}) <= 1e-9
 
 

@@ -13,7 +13,7 @@ import pytest
 def test_no_database_engine_or_data_frames(module: str) -> None:
     program = (
         f"import sys, jazari.studies.{module}; "
-        "print([name for name in ('django', 'pandas', 'pyarrow', 'nvflare', 'scipy') if name in sys.modules])"
+        "print([name for name in ('django', 'pandas', 'pyarrow', 'nvflare', 'scipy', 'opendp') if name in sys.modules])"
     )
     repository = str(Path(__file__).parents[3])
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=repository)

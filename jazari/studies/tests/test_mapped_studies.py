@@ -128,7 +128,7 @@ def test_without_a_declaration_data_that_differ_make_no_study_and_the_way_out_is
         ([AGE, SEX, {"name": "bmi", "kind": "numeric"}], "'bmi', which its parameters do not use"),
         ([AGE, AGE, SEX], "declares 'age' twice"),
         ([AGE, {"name": "sex", "kind": "category"}], "lists its levels"),
-        ([AGE, {"name": "sex", "kind": "text"}], "kind"),
+        ([AGE, {"name": "sex", "kind": "identifier"}], "kind"),
     ],
 )
 def test_a_bad_declaration_is_refused(people, variables, words):

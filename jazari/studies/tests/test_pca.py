@@ -147,10 +147,16 @@ def test_values_far_from_zero_keep_their_digits() -> None:
     for name in NAMES:
         x = source.normal(0, 1, 200)
         data[name] = plain_table(7 + x / 10 + source.normal(0, 0.1, 200), 900 + x * 1e-4)
-    assert difference({"variables": ["ph", "yield_"]}, data) <= TOLERANCE
-    told = run({"variables": ["ph", "yield_"]}, data).result
+    assert difference({"variables": ["ph", "yield_"]}, data, secure_aggregation=False) <= TOLERANCE
+    told = run({"variables": ["ph", "yield_"]}, data, secure_aggregation=False).result
     yields = np.concatenate([t.numeric["yield_"] for t in data.values()])
     assert told["deviations"]["yield_"] == pytest.approx(yields.std(ddof=1), rel=1e-8)
+
+
+def test_a_range_too_wide_for_masked_sums_is_named() -> None:
+    data = {name: plain_table(7 + np.arange(200) % 9 / 10, 900 + np.arange(200) % 7 * 1e-4) for name in NAMES}
+    with pytest.raises(RunFailed, match="'yield_' is so much wider"):
+        run({"variables": ["ph", "yield_"]}, data)
 
 
 def test_rows_of_a_rare_value_are_left_out_with_company() -> None:

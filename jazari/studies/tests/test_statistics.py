@@ -201,6 +201,35 @@ def test_quantiles_lie_on_the_line_within_their_bin() -> None:
     assert quantiles(np.zeros(4), edges, [0.5]) == {"0.5": None}
 
 
+def test_no_percentile_with_few_rows_on_one_side() -> None:
+    edges = np.array([0.0, 10.0, 20.0])
+    counts = np.array([0, 50, 50, 0])
+    assert quantiles(counts, edges, [0.09, 0.1, 0.9, 0.91], 10) == {"0.09": None, "0.1": 2.0, "0.9": 18.0, "0.91": None}
+    assert quantiles(np.array([0, 45, 9, 46, 0]), np.array([0.0, 1, 2, 3]), [0.5], 10) == {"0.5": None}
+    told = describe(random_table(1, 60, missing=0), quantiles=[0.01, 0.5])["groups"][0]["variables"]["ph"]
+    assert told["quantiles"]["0.01"] is None
+    assert told["quantiles"]["0.5"] is not None
+
+
+@pytest.mark.parametrize(("largest", "shown"), [(14.0, False), (12.0, True)])
+def test_a_sum_that_is_nearly_one_subjects_is_left_out(largest: float, shown: bool) -> None:
+    """29 others have 3.19 together: 14 is more than four fifths of the sum, and 12 is not."""
+    ph = [largest] + [0.11] * 9 + [0.1] * 10 + [0.12] * 10
+    told = describe(make_table([0] * 30, ph, [0] * 30, [0] * 30, range(30)), histograms={}, quantiles=[])
+    of_ph = told["groups"][0]["variables"]["ph"]
+    assert (of_ph["mean"] is not None, of_ph["mean_left_out"]) == (shown, int(not shown))
+    assert of_ph["present"] == 30
+
+
+def test_dominance_is_by_subject_not_by_row() -> None:
+    ph = [2.0, 2.5, 3.0, 3.5, 2.2] + [0.1 + i / 1000 for i in range(15)]
+    one = make_table([0] * 20, ph, [0] * 20, [0] * 20, [0] * 5 + list(range(1, 16)))
+    each = make_table([0] * 20, ph, [0] * 20, [0] * 20, range(20))
+    told = [describe(t, histograms={}, quantiles=[])["groups"][0]["variables"]["ph"]["mean"] for t in (one, each)]
+    assert told[0] is None
+    assert told[1] == pytest.approx(float(np.mean(ph)))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -36,6 +36,36 @@ def test_a_model_has_a_row_for_each_coefficient():
     assert tables_of("glm", values)["coefficients"] == [{"response": "n", "term": "intercept", "estimate": 1.0}]
 
 
+def test_an_evaluation_has_a_row_for_each_group_and_each_bin():
+    bins = [{"lower": 0, "upper": 1, "rows": 60}]
+    whole = {"by": {}, "rows": 60, "left_out": [[0], [0]], "accuracy": 0.5, "auc": None, "calibration": bins}
+    tables = tables_of("evaluation", {"by": ["crop"], "groups": [whole, whole | {"by": {"crop": "wheat"}}]})
+    assert tables["groups"][0] == {"crop": "all", "rows": 60, "accuracy": 0.5, "auc": None}
+    assert [row["crop"] for row in tables["groups"]] == ["all", "wheat"]
+    assert tables["calibration"][1] == {"crop": "wheat", **bins[0]}
+
+
+def test_a_network_has_a_row_for_each_round():
+    values = {"history": [{"round": 1, "loss": 0.7, "rows": 60, "clipped": 0}], "layers": []}
+    assert tables_of("fedavg", values) == {"history": [{"round": 1, "loss": 0.7, "rows": 60, "clipped": 0}]}
+
+
+def test_hazards_have_a_row_for_each_coefficient_and_each_interval():
+    values = {
+        "coefficients": [{"term": "age", "hazard_ratio": 1.1}],
+        "intervals": [{"from": 0, "to": 30, "events": 12}],
+    }
+    tables = tables_of("cox", values)
+    assert tables == {"coefficients": values["coefficients"], "intervals": values["intervals"]}
+
+
+def test_boosting_has_a_row_for_each_round_and_each_node():
+    values = {"training_loss": [2.0, 1.5], "trees": [[[{"feature": "age", "threshold": 50.0}, {"value": 0.1}]]]}
+    tables = tables_of("boosting", values)
+    assert tables["losses"] == [{"trees": 0, "training_loss": 2.0}, {"trees": 1, "training_loss": 1.5}]
+    assert tables["nodes"][1] == {"round": 0, "tree": 0, "node": 1, "value": 0.1}
+
+
 def test_a_result_becomes_a_frame_and_an_unknown_table_is_named():
     result = Result("r", "d", {"title": "t", "provenance": {"recipe": "statistics"}}, statistics())
     assert result.frame()["mean"].tolist() == [7.0]

@@ -1,0 +1,1 @@
+"""Models of published results in the formats of other programs."""
