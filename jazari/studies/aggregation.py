@@ -41,6 +41,9 @@ class Aggregation(Protocol):
     def expected(self, number: int, /) -> tuple[str, ...]:
         """Who is asked in that step, sorted."""
 
+    def may_go_on(self, number: int, step: Step, answered: tuple[str, ...], /) -> bool:
+        """Whether the step, once late, may be decided over these alone."""
+
     def request(self, number: int, namespace: str, /) -> Sums:
         """What an institute is told with that step, besides the total of the round before."""
 
@@ -85,12 +88,13 @@ class _Steps:
         asked = self._asked(number, step)
         there = self._folder.answered(number, step)
         answered = tuple(name for name in asked if name in there)
-        if len(answered) < len(asked) and not (late and self._may_go_on(number, step, answered)):
+        if len(answered) < len(asked) and not (late and self.may_go_on(number, step, answered)):
             return False
         self._folder.decide(number, step, answered)
         return True
 
-    def _may_go_on(self, _number: int, _step: Step, answered: tuple[str, ...], /) -> bool:
+    def may_go_on(self, _number: int, _step: Step, answered: tuple[str, ...], /) -> bool:
+        """Whether a late step may be decided over these alone."""
         return len(answered) >= self._needed()
 
     def _decided(self, number: int, step: Step) -> tuple[str, ...]:
@@ -112,8 +116,9 @@ class PlainAggregation(_Steps):
     def _needed(self) -> int:
         return self._study.minimum_institutes
 
-    def _may_go_on(self, number: int, step: Step, answered: tuple[str, ...], /) -> bool:
-        return not self._same_institutes and super()._may_go_on(number, step, answered)
+    def may_go_on(self, number: int, step: Step, answered: tuple[str, ...], /) -> bool:
+        """Some recipes need all rounds over the same institutes."""
+        return not self._same_institutes and super().may_go_on(number, step, answered)
 
     def request(self, _number: int, _namespace: str, /) -> Sums:
         """Nothing."""
@@ -166,9 +171,10 @@ class SecureAggregation(_Steps):
     def _needed(self) -> int:
         return self._fewest
 
-    def _may_go_on(self, number: int, step: Step, answered: tuple[str, ...], /) -> bool:
+    def may_go_on(self, number: int, step: Step, answered: tuple[str, ...], /) -> bool:
+        """Keys, shares and unmasking without some, always; sums after round 1, by the recipe."""
         lost_sums = step == "sums" and number > 1 and self._same_institutes
-        return not lost_sums and super()._may_go_on(number, step, answered)
+        return not lost_sums and super().may_go_on(number, step, answered)
 
     def request(self, number: int, namespace: str, /) -> Sums:
         """What belongs to the step in progress (see ADR 7)."""

@@ -130,6 +130,14 @@ class Coordinator:
             return (self._files.decided(totals, "sums") or ()) if totals else self.order.participants
         return self._aggregation.expected(totals + 1)
 
+    def may_go_on_without(self, absent: tuple[str, ...]) -> bool:
+        """Whether the step in progress, once its deadline is past, may close without these."""
+        if self._files.end() is not None:
+            return True
+        number = self._files.totals() + 1
+        rest = tuple(name for name in self._aggregation.expected(number) if name not in absent)
+        return bool(rest) and self._aggregation.may_go_on(number, self._aggregation.step(number), rest)
+
     def step(self) -> tuple[int, str]:
         """The round and the step in progress: what an answer now would be to."""
         number = self._files.totals() + 1

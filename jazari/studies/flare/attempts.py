@@ -15,8 +15,12 @@ from nvflare.apis.job_def import JobMetaKey, RunStatus
 from jazari.studies.flare import jobs
 from jazari.studies.flare.live import Live
 
-START_SECONDS = 30.0
-FETCH_SECONDS = 15.0
+START_SECONDS = 60.0
+FETCH_SECONDS = 25.0
+"""Half of it passes on a line of 500 ms that loses one packet in twenty before a job's process asks for work."""
+LONGEST_FETCH_SECONDS = 200.0
+HEARD_SECONDS = 15.0
+"""A heart beats every 2 s (``kit``), and may wait behind a part of a message or for TCP to send a packet again."""
 KEPT_JOBS = 20
 _REFUSAL = re.compile(r"\b([a-z][a-z0-9-]{1,39}): ?(studies\.[a-z][a-z-]{1,60})")
 _GOING = {RunStatus.SUBMITTED.value, RunStatus.APPROVED.value, RunStatus.DISPATCHED.value, RunStatus.RUNNING.value}
@@ -26,12 +30,30 @@ _log = logging.getLogger("jazari.engine.keeper")
 
 @dataclass
 class Attempt:
-    """One job of a run. ``tokens`` are the sites' sessions when it was submitted: a new one is a new process."""
+    """One job of a run. ``tokens`` are the sites' sessions when it was submitted: a new one is a new process.
+
+    ``patience`` is how long a site that is heard of may take to fetch its request, in seconds; ``unheard``: when
+    each was last out of reach (seconds, epoch).
+    """
 
     job: str
     tokens: dict[str, str]
+    patience: float = FETCH_SECONDS
     started: float = field(default_factory=time.monotonic)
     running_since: float = 0.0
+    unheard: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a job will get no further. ``line``: because of one institute's line or power, which is no fault of the job.
+
+    ``reached``: whether the job got to all of its institutes.
+    """
+
+    sentence: str
+    line: bool = False
+    reached: bool = True
 
 
 def retry_delay(attempts: int) -> float:
@@ -50,9 +72,14 @@ class FlareJobs:
         client = self._engine.client_manager.name_to_clients.get(namespace)
         return str(client.token) if client is not None and client.token else ""
 
-    def submit(self, run: str, participants: Sequence[str]) -> Attempt:
-        """Hand FLARE a job for ``run``, to be deployed at the server and exactly these institutes."""
-        meta = jobs.describe(run, participants)
+    def is_heard(self, namespace: str) -> bool:
+        """Whether an institute was in touch within the last seconds."""
+        client = self._engine.client_manager.name_to_clients.get(namespace)
+        return client is not None and time.time() - float(client.last_connect_time) < HEARD_SECONDS
+
+    def submit(self, run: str, participants: Sequence[str], needs_all: bool = True) -> Attempt:
+        """Hand FLARE a job for ``run``, to be deployed at the server and these institutes (or whom it reaches)."""
+        meta = jobs.describe(run, participants, needs_all)
         tokens = {name: self.token(name) for name in participants}
         with self._engine.new_context() as fl_ctx:
             self._engine.job_def_manager.create(meta, jobs.archive(), fl_ctx)
@@ -71,31 +98,52 @@ class FlareJobs:
         status = self._meta(attempt).get(JobMetaKey.STATUS.value)
         return attempt.job not in self._engine.run_processes and status not in _GOING
 
-    def problem(self, attempt: Attempt, live: Live) -> str:
-        """Why the job is dead or stuck; empty while it may be working."""
-        lost = sorted(name for name, token in attempt.tokens.items() if self.token(name) != token)
-        if lost:
-            return f"lost {', '.join(lost)}"
+    def problem(self, attempt: Attempt, live: Live, awaited: Sequence[str]) -> Problem | None:
+        """Why the job is dead or stuck; None while it may be working. ``awaited``: whose answers are due now.
+
+        While one of these is at work, the absence of others is none: half-done work is not thrown away for them.
+        """
         status = self._meta(attempt).get(JobMetaKey.STATUS.value)
         if status not in _GOING:
-            return f"the job ended as {status}"
-        if status in (RunStatus.SUBMITTED.value, RunStatus.APPROVED.value):
-            return ""
-        attempt.running_since = attempt.running_since or time.monotonic()
-        return self._stall(attempt, live, status == RunStatus.RUNNING.value)
+            return Problem(f"the job ended as {status}", reached=False)
+        if status not in (RunStatus.SUBMITTED.value, RunStatus.APPROVED.value):
+            attempt.running_since = attempt.running_since or time.monotonic()
+        running = status == RunStatus.RUNNING.value
+        return self._absence(attempt, live, awaited) or self._stall(attempt, live, running)
 
-    def _stall(self, attempt: Attempt, live: Live, running: bool) -> str:
+    def _absence(self, attempt: Attempt, live: Live, awaited: Sequence[str]) -> Problem | None:
+        # A session that is over without a new one means a long cut: nothing can be done before it is back.
+        now = {name: self.token(name) for name in awaited}
+        lost = [name for name in awaited if now[name] and attempt.tokens.get(name, now[name]) != now[name]]
+        back = [name for name in awaited if now[name] and name not in attempt.tokens]
+        mine = live.job == attempt.job
+        if mine and set(awaited) & set(live.fetched) - set(lost):
+            return None
+        if lost or back:
+            return Problem(f"lost {', '.join(lost)}" if lost else f"{', '.join(back)} came back", line=True)
+        silent = self._silent(attempt, live, awaited) if mine else []
+        what = f"{', '.join(silent)} did not fetch round {live.round} within {attempt.patience:.0f} s"
+        return Problem(what, line=True) if silent else None
+
+    def _silent(self, attempt: Attempt, live: Live, awaited: Sequence[str]) -> list[str]:
+        """Those in touch whose job does not ask for work: it never started, or died. A cut is not held against it."""
+        now = time.time()
+        attempt.unheard |= {name: now for name in awaited if not self.is_heard(name)}
+        asked = [name for name in awaited if name in live.asked and name not in live.fetched]
+        return [n for n in asked if now - max(live.since, attempt.unheard.get(n, 0.0)) > attempt.patience]
+
+    def _stall(self, attempt: Attempt, live: Live, running: bool) -> Problem | None:
         if attempt.job in self._engine.exception_run_processes:
-            return "a process of the job failed"
+            return Problem("a process of the job failed")
         if running and attempt.job not in self._engine.run_processes:
-            return "the server's job process is gone"
-        if live.job != attempt.job:
-            late = time.monotonic() - attempt.running_since > START_SECONDS
-            return f"the job did not start within {START_SECONDS:.0f} s" if late else ""
-        silent = sorted(set(live.asked) - set(live.fetched))
-        if silent and time.time() - live.since > FETCH_SECONDS:
-            return f"{', '.join(silent)} did not fetch round {live.round} within {FETCH_SECONDS:.0f} s"
-        return ""
+            return Problem("the server's job process is gone")
+        if live.job == attempt.job:
+            return None
+        if not attempt.running_since:
+            late = time.monotonic() - attempt.started > START_SECONDS
+            return Problem("the job reached not all institutes", line=True, reached=False) if late else None
+        late = time.monotonic() - attempt.running_since > START_SECONDS
+        return Problem(f"the job did not start within {START_SECONDS:.0f} s", reached=False) if late else None
 
     def stop(self, attempt: Attempt) -> None:
         """End the job everywhere and drop it from FLARE's store. Returns at once."""

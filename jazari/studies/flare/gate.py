@@ -33,9 +33,9 @@ from nvflare.private.scheduler_constants import ShareableHeader
 from jazari.core.errors import JazariError
 from jazari.studies.errors import BadMessage, NoPermit
 from jazari.studies.flare import firewall, jobs, kit
+from jazari.studies.flare.exchange import StoredAnswers, may_leave
 from jazari.studies.flare.refusals import Refusals
 from jazari.studies.flare.watch import Watch, tidy
-from jazari.studies.messages import decode
 from jazari.studies.participant import Participant
 
 OPEN = (AbortAppProcessor, CancelResourceProcessor, NotifyJobStatusProcessor)
@@ -165,17 +165,30 @@ def _without_text(reply: Any) -> Any:
 
 
 class OnlyTheAnswer(Filter):
-    """The site's own last filter on results, in the job's process: one message of ours leaves, or nothing."""
+    """The site's own last filter on results, in the job's process: one message of ours leaves, or nothing.
+
+    A piece of a message leaves only if the whole is an answer that this institute stored for the run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stored: StoredAnswers | None = None
 
     def process(self, shareable: Any, fl_ctx: Any) -> Any:
         """A fresh result that holds the answer alone."""
         answer, run = shareable.get(jobs.ANSWER), jobs.run_of(fl_ctx.get_prop(FLContextKey.JOB_META))
         try:
-            message = decode(answer)
-            if message.run != run or message.kind not in ("answer", "confirmation", "refusal"):
+            if not may_leave(answer, run, self._answers(run, fl_ctx)):
                 raise BadMessage("This message is not one that may leave.")
         except Exception:
             return make_reply(ReturnCode.EXECUTION_RESULT_ERROR)
         result = Shareable()
         result[jobs.ANSWER] = answer
         return result
+
+    def _answers(self, run: str, fl_ctx: Any) -> StoredAnswers:
+        """A job's process is about one run for as long as it lives."""
+        if self._stored is None:
+            engine = Path(fl_ctx.get_prop(FLContextKey.WORKSPACE_OBJECT).get_root_dir()).parent
+            self._stored = StoredAnswers(engine, run)
+        return self._stored

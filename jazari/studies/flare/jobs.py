@@ -28,6 +28,9 @@ _IMPATIENCE = {
     "end_run_readiness_check_interval": 0.1,
     "job_heartbeat_interval": 2.0,
     "task_check_interval": 2.0,
+    # A question may wait behind a part of a large message on a slow line (see ``wire.PART_BYTES``).
+    "task_check_timeout": 30.0,
+    "runner_sync_timeout": 10.0,
 }
 _SERVER_APP = {
     "format_version": 2,
@@ -52,16 +55,16 @@ APP_FILES: Mapping[str, bytes] = {
 }
 
 
-def describe(run: str, participants: Sequence[str]) -> dict[str, Any]:
-    """FLARE's job meta for one attempt at ``run`` by exactly ``participants``."""
+def describe(run: str, participants: Sequence[str], needs_all: bool = True) -> dict[str, Any]:
+    """FLARE's job meta for one attempt at ``run`` by ``participants``: all, or else those whom it reaches."""
     return {
         "job_id": str(uuid.uuid4()),
         "name": run,
         "job_folder_name": APP,
         "resource_spec": {},
         "deploy_map": {APP: [SERVER, *participants]},
-        "min_clients": len(participants),
-        "mandatory_clients": list(participants),
+        "min_clients": len(participants) if needs_all else 1,
+        "mandatory_clients": list(participants) if needs_all else [],
         "scope": kit.SCOPE,
         "custom_props": {RUN: run},
         "submitter_name": SERVER,
@@ -75,6 +78,13 @@ def run_of(meta: Any) -> str:
     properties = meta.get("custom_props") if isinstance(meta, dict) else None
     run = properties.get(RUN) if isinstance(properties, dict) else None
     return run if isinstance(run, str) else ""
+
+
+def sites_of(meta: Any) -> frozenset[str]:
+    """The institutes that a job's meta deploys it to."""
+    deployed = meta.get("deploy_map") if isinstance(meta, dict) else None
+    sites = deployed.get(APP) if isinstance(deployed, dict) else None
+    return frozenset(str(site) for site in sites if site != SERVER) if isinstance(sites, list) else frozenset()
 
 
 def archive() -> bytes:

@@ -4,6 +4,9 @@ FLARE fails a whole job when one site's process dies, leaves it RUNNING for good
 forgets it when the server restarts. Runs are ours: a run's state is in the coordinator's folder, and a job is
 one attempt to move it on. When an attempt dies or stalls, the keeper ends it and submits another, which goes
 on at the round that was due. Deadlines are the coordinator's (``tick``).
+
+A job goes to the institutes that are still in the run. One that is absent is waited for; not for long where the
+step may close without it: the others then work, and a new job includes it once it is back and they are done.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from jazari.core.errors import JazariError
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.errors import NoPermit
 from jazari.studies.flare import notes
-from jazari.studies.flare.attempts import Attempt, FlareJobs, retry_delay
+from jazari.studies.flare.attempts import FETCH_SECONDS, LONGEST_FETCH_SECONDS, Attempt, FlareJobs, Problem, retry_delay
 from jazari.studies.flare.live import read_live
 from jazari.studies.flare.pins import PinBoard
 
@@ -31,7 +34,8 @@ LOOP_SECONDS = 0.2
 TIDY_SECONDS = 60.0
 ATTEMPTS_PER_ROUND = 8
 PERMIT_SECONDS = 60.0
-LAST_CONFIRMATIONS_SECONDS = 30.0
+ABSENT_SECONDS = 20.0
+LAST_CONFIRMATIONS_SECONDS = 45.0
 _log = logging.getLogger("jazari.engine.keeper")
 
 
@@ -49,10 +53,16 @@ class RunKeeper(FLComponent):
 class _Kept:
     """One run that has not ended, as far as this process knows."""
 
-    def __init__(self, coordinator: Coordinator, participants: tuple[str, ...]) -> None:
-        self.coordinator, self.participants = coordinator, participants
+    def __init__(self, coordinator: Coordinator) -> None:
+        self.coordinator = coordinator
         self.attempt: Attempt | None = None
         self.round, self.attempts, self.not_before = -1, 0, 0.0
+        self.absent_since, self.needs_all, self.cuts = 0.0, True, 0
+
+    def absent_for(self, absent: bool) -> float:
+        """Seconds since somebody has been absent without a break."""
+        self.absent_since = (self.absent_since or time.monotonic()) if absent else 0.0
+        return time.monotonic() - self.absent_since if absent else 0.0
 
 
 class Keeper:
@@ -95,8 +105,7 @@ class Keeper:
             yield from (name for name in found if name not in self._over)
 
     def _open(self, run: str) -> _Kept:
-        coordinator = Coordinator.open(self._engine / "runs", run)
-        kept = self._kept[run] = _Kept(coordinator, tuple(coordinator.order.participants))
+        kept = self._kept[run] = _Kept(Coordinator.open(self._engine / "runs", run))
         return kept
 
     def _keep(self, run: str, kept: _Kept) -> None:
@@ -108,58 +117,83 @@ class Keeper:
             kept.coordinator.fail(f"{_names(gone)} may not take part any more: order the run without them.")
         elif kept.attempt is None:
             self._try(run, kept, status.round)
-        elif problem := self._problem(run, kept, kept.attempt):
+        elif problem := self._problem(run, kept, kept.attempt, status.pending):
             self._give_up(run, kept, kept.attempt, problem)
 
     def _gone(self, kept: _Kept) -> list[str]:
         named = self._board.current.institutes
-        return [name for name in kept.participants if name not in named]
+        return [name for name in kept.coordinator.members() if name not in named]
 
     def _try(self, run: str, kept: _Kept, round_number: int) -> None:
         if round_number != kept.round:
-            kept.round, kept.attempts = round_number, 0
+            kept.round, kept.attempts, kept.cuts, kept.needs_all = round_number, 0, 0, True
         if time.monotonic() < kept.not_before:
             return
-        absent = [name for name in kept.participants if not self._flare.token(name)]
-        if absent:
-            notes.write_note(self._engine, run, f"Waiting for {_names(absent)} to connect.")
-        elif kept.attempts >= ATTEMPTS_PER_ROUND:
+        here, absent = self._here(run, kept)
+        if not here:
+            return
+        if kept.attempts >= ATTEMPTS_PER_ROUND:
             kept.coordinator.fail(
                 f"Round {round_number} could not be run in {kept.attempts} attempts: "
                 "look at the engine's log, then order the run again."
             )
-        else:
-            kept.attempts += 1
-            kept.attempt = self._flare.submit(run, kept.participants)
+            return
+        kept.attempt = self._flare.submit(run, here, kept.needs_all or not kept.coordinator.may_go_on_without(here[:1]))
+        kept.attempt.patience = min(FETCH_SECONDS * 2**kept.cuts, LONGEST_FETCH_SECONDS)
+        if not absent:
             notes.write_note(self._engine, run, "")
-            _log.info("Run %s: job %s, attempt %d at round %d", run, kept.attempt.job, kept.attempts, round_number)
+        _log.info("Run %s: job %s at round %d, %d failed before", run, kept.attempt.job, round_number, kept.attempts)
 
-    def _problem(self, run: str, kept: _Kept, attempt: Attempt) -> str:
-        """Why this attempt will not get any further; empty while it may."""
+    def _here(self, run: str, kept: _Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Whom a job may go to now (nobody: wait), and who is absent."""
+        members = kept.coordinator.members()
+        absent = tuple(name for name in members if not self._flare.token(name))
+        here = tuple(name for name in members if name not in absent)
+        waited = kept.absent_for(bool(absent))
+        if not absent:
+            return here, ()
+        notes.write_note(self._engine, run, f"Waiting for {_names(list(absent))} to connect.")
+        patience = min(ABSENT_SECONDS, kept.coordinator.order.round_deadline_seconds / 4)
+        useful = set(here) & set(kept.coordinator.pending())
+        if waited < patience or not useful or not kept.coordinator.may_go_on_without(absent):
+            return (), absent
+        return here, absent
+
+    def _problem(self, run: str, kept: _Kept, attempt: Attempt, awaited: tuple[str, ...]) -> Problem | None:
+        """Why this attempt will not get any further; None while it may."""
         refusals = self._flare.refusals(attempt)
         for name, code in refusals.items():
             # The institute's worker may not have seen the run's record yet; anything else is final.
             if code != NoPermit.code or time.monotonic() - attempt.started > _patience(kept):
                 kept.coordinator.fail(f"{name} refused this run ({code}): ask its steward.")
-                return f"refused by {name}"
+                return Problem(f"refused by {name}")
         if refusals:
             notes.write_note(self._engine, run, f"Waiting for the permit of {_names(list(refusals))}.")
-        return self._flare.problem(attempt, read_live(self._engine, run))
+        problem = self._flare.problem(attempt, read_live(self._engine, run), awaited)
+        return None if refusals and problem and problem.line and not problem.reached else problem
 
-    def _give_up(self, run: str, kept: _Kept, attempt: Attempt, problem: str) -> None:
-        _log.warning("Run %s: giving up job %s: %s", run, attempt.job, problem)
+    def _give_up(self, run: str, kept: _Kept, attempt: Attempt, problem: Problem) -> None:
+        _log.warning("Run %s: giving up job %s: %s", run, attempt.job, problem.sentence)
         self._flare.stop(attempt)
         kept.attempt = None
-        kept.not_before = time.monotonic() + retry_delay(kept.attempts)
+        if problem.line:
+            kept.cuts += 1
+        else:
+            kept.attempts += 1
+        kept.needs_all = kept.needs_all and problem.reached
+        kept.not_before = time.monotonic() + (0.5 if problem.line else retry_delay(kept.attempts))
 
     def _wind_up(self, run: str, kept: _Kept, finished: bool) -> None:
         """A run that has ended: let its job collect confirmations for a while, then forget both."""
-        attempt = kept.attempt
-        waiting = finished and self._seconds_since_end(run) < LAST_CONFIRMATIONS_SECONDS
+        attempt, pending = kept.attempt, kept.coordinator.pending()
+        waiting = finished and self._seconds_since_move(run) < LAST_CONFIRMATIONS_SECONDS
         if attempt is not None and waiting and not self._flare.is_over(attempt):
+            problem = self._flare.problem(attempt, read_live(self._engine, run), pending) if pending else None
+            if problem and problem.line:
+                self._give_up(run, kept, attempt, problem)
             return
-        if attempt is None and waiting and kept.coordinator.pending() and not self._gone(kept):
-            # The server restarted between the last total and its confirmations.
+        if attempt is None and waiting and pending and not self._gone(kept):
+            # The server restarted, or an institute died, between the last total and its confirmations.
             self._try(run, kept, kept.round)
             return
         if attempt is not None:
@@ -168,8 +202,10 @@ class Keeper:
         self._kept.pop(run, None)
         self._over.add(run)
 
-    def _seconds_since_end(self, run: str) -> float:
-        return time.time() - (self._engine / "runs" / run / "end.json").stat().st_mtime
+    def _seconds_since_move(self, run: str) -> float:
+        """Since the run ended, or a part of its last total was sent after that."""
+        ended = (self._engine / "runs" / run / "end.json").stat().st_mtime
+        return time.time() - max(ended, read_live(self._engine, run).moved)
 
 
 def _patience(kept: _Kept) -> float:

@@ -27,8 +27,9 @@ EXECUTOR = f"{PACKAGE}.executor.ParticipantExecutor"
 # FLARE waits in steps of 2 s and does not wait at all below (communicator.send_heartbeat).
 HEARTBEAT_SECONDS = 2
 # Long on purpose: a killed site is noticed by its new session when it comes back, and until then nothing
-# could go on anyway; a site behind a bad link keeps its session and its half-done work.
-LOST_SECONDS = 60.0
+# could go on anyway; a site behind a bad link keeps its session and its half-done work. After a cut of 60 s, TCP
+# may wait for as long again before it tries once more.
+LOST_SECONDS = 150.0
 _FLARE = "nvflare.app_common"
 
 
@@ -150,8 +151,9 @@ def _fed_client(kit: SiteKit) -> dict[str, Any]:
             "is_leaf": True,
             "retry_timeout": 30,
             "client_register_interval": 1.0,
+            # A heart beat may wait behind a part of a large message: 16 s at 500 ms and one packet in twenty lost.
             "communication_timeout": 60.0,
-            "maint_msg_timeout": 4.0,
+            "maint_msg_timeout": 20.0,
             # What is reported to the server at registration: nothing.
             "site_config": {},
         },
@@ -179,7 +181,7 @@ def _server_resources(folder: Path) -> dict[str, Any]:
                 "admin_storage": "transfer",
                 "max_num_clients": 1000,
                 "heart_beat_timeout": LOST_SECONDS,
-                "admin_timeout": 10.0,
+                "admin_timeout": 20.0,
                 "shutdown_period": 2.0,
                 "check_engine_frequency": 0.5,
             }
@@ -234,6 +236,12 @@ def _comm_config() -> dict[str, Any]:
         "backbone": {"connect_generation": 1},
         "subnet_heartbeat_interval": 5,
         "streaming_read_timeout": 60,
+        # FLARE sends a piece again when it is not acknowledged in time, although TCP does that: on a slow line
+        # its 5 s would send everything twice. Small pieces are acknowledged one by one.
+        "streaming_chunk_size": 16_384,
+        "streaming_window_size": 4 * 2**20,
+        "streaming_ack_interval": 65_536,
+        "streaming_retry_wait": 30,
     }
 
 

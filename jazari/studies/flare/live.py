@@ -11,13 +11,17 @@ from jazari.core.canonical import canonical_json
 
 @dataclass(frozen=True)
 class Live:
-    """One job of a run: the round it asks for, who fetched the request, and since when (seconds, epoch)."""
+    """One job of a run: the round it asks for, who fetched the request, and since when (seconds, epoch).
+
+    ``moved``: when the last part of a large message was sent (seconds, epoch); 0 before.
+    """
 
     job: str = ""
     round: int = 0
     asked: tuple[str, ...] = ()
     fetched: tuple[str, ...] = ()
     since: float = 0.0
+    moved: float = 0.0
 
 
 def write_live(engine: Path, run: str, live: Live) -> None:
@@ -33,7 +37,8 @@ def read_live(engine: Path, run: str) -> Live:
     """What is known; an empty ``Live`` before the job has asked anything."""
     try:
         found = json.loads(_path(engine, run).read_bytes())
-        return Live(found["job"], found["round"], tuple(found["asked"]), tuple(found["fetched"]), found["since"])
+        asked, fetched = tuple(found["asked"]), tuple(found["fetched"])
+        return Live(found["job"], found["round"], asked, fetched, found["since"], found["moved"])
     except (OSError, ValueError, KeyError, TypeError):
         return Live()
 

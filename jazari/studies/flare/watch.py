@@ -14,7 +14,7 @@ from jazari.studies.flare import kit, pins
 from jazari.studies.flare.process import job_folders
 
 CHECK_SECONDS = 2.0
-CUT_OFF_SECONDS = 90.0
+CUT_OFF_SECONDS = 200.0
 KEPT_FOLDERS = 10
 _log = logging.getLogger("jazari.engine.watch")
 

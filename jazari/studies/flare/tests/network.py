@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -38,17 +38,23 @@ def until(condition: Callable[[], object], seconds: float = STARTS_SECONDS, what
 
 
 class EngineNetwork:
-    """A Root and institutes, each with a home folder below ``base``; nothing runs until ``start``."""
+    """A Root and institutes, each with a home folder below ``base``; nothing runs until ``start``.
 
-    def __init__(self, base: Path, names: list[str]) -> None:
-        self.base, self.names, self.port = base, names, free_port()
+    ``places`` names the network namespace of each node that is not in this one; the Root listens on ``host``.
+    """
+
+    def __init__(
+        self, base: Path, names: list[str], host: str = "127.0.0.1", places: Mapping[str, str] | None = None
+    ) -> None:
+        self.base, self.names, self.port, self.host = base, names, free_port(), host
+        self.places = dict(places or {})
         self.ca, self.ca_key = pki.create_ca("test network")
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._certificates: dict[str, bytes] = {}
-        certificate, key = pki.create_server(self.ca, self.ca_key, ["127.0.0.1"])
+        certificate, key = pki.create_server(self.ca, self.ca_key, [host])
         self._server = certificate
         self.home(SERVER).mkdir(parents=True)
-        server = kit.ServerKit(self.ca, certificate, key, "127.0.0.1", self.port)
+        server = kit.ServerKit(self.ca, certificate, key, host, self.port)
         kit.write_server_kit(self.engine_folder(SERVER), server)
         for name in names:
             self.enrol(name)
@@ -69,7 +75,7 @@ class EngineNetwork:
         certificate = pki.issue(self.ca, self.ca_key, request, name)
         if named:
             self._certificates[name] = certificate
-        site = kit.SiteKit(self.ca, certificate, key, name, "127.0.0.1", port or self.port)
+        site = kit.SiteKit(self.ca, certificate, key, name, self.host, port or self.port)
         kit.write_site_kit(self.engine_folder(name), site)
 
     def publish_directory(self) -> None:
@@ -82,7 +88,8 @@ class EngineNetwork:
         """Start a node's engine process, or ``module`` in its place."""
         home = self.home(name)
         command = processes.server_command(home) if name == SERVER else processes.site_command(home)
-        argv = [*command.argv[:2], module, *command.argv[3:], *arguments]
+        inside = ["ip", "netns", "exec", self.places[name]] if name in self.places else []
+        argv = [*inside, *command.argv[:2], module, *command.argv[3:], *arguments]
         environment = {**command.env, "PYTHONPATH": _REPOSITORY}
         with (home / "output.txt").open("ab") as output:
             self.running[name] = subprocess.Popen(argv, env=environment, stdout=output, stderr=output)
@@ -101,6 +108,8 @@ class EngineNetwork:
         """Whether an institute's engine process holds a connection to the Root (or a relay in front of it)."""
         if name not in self.running:
             return False
+        if name in self.places:
+            return bool(_established(self.running[name].pid) & self.ports(name))
         found = psutil.Process(self.running[name].pid).net_connections("tcp")
         return any(c.status == psutil.CONN_ESTABLISHED and c.raddr.port in self.ports(name) for c in found if c.raddr)
 
@@ -137,6 +146,12 @@ class EngineNetwork:
         """What a node's engine process logged, for assertions on refusals."""
         found = [self.home(name) / "output.txt", self.engine_folder(name) / "kit" / "log.txt"]
         return "".join(path.read_text(errors="replace") for path in found if path.exists())
+
+
+def _established(pid: int) -> set[int]:
+    """The far ports of open TCP connections in the namespace of a process."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    return {int(words[2].rpartition(":")[2], 16) for words in lines if words[3] == "01"}
 
 
 def survivors(pids: list[int]) -> list[int]:

@@ -1,7 +1,8 @@
 """An institute's engine client whose job processes can be told to wait, so that faults come in mid-round.
 
 ``python -m jazari.studies.flare.tests.paced_site site ENGINE``: the ordinary processes, but the executor first
-waits as ``ENGINE/pace.json`` says: ``{"pause_at": N}`` before round N and later ones, ``{"stalled": true}`` for good.
+waits as ``ENGINE/pace.json`` says: ``{"pause_at": N}`` before round N and later ones, ``{"stalled": true}`` for good,
+``{"stalled_at": "sums"}`` before that step.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jazari.studies.flare import jobs, process, processes
-from jazari.studies.messages import decode
+from jazari.studies.flare import jobs, process, processes, wire
+from jazari.studies.messages import Message, decode
 
 PACE = "pace.json"
 
 
-def _must_wait(engine: Path, number: int) -> bool:
+def _must_wait(engine: Path, message: Message) -> bool:
     try:
         pace = json.loads((engine / PACE).read_bytes())
     except (OSError, ValueError):
         return False
-    return bool(pace.get("stalled")) or 0 < pace.get("pause_at", 0) <= number
+    held = bool(pace.get("stalled")) or pace.get("stalled_at") == message.step
+    return held or 0 < pace.get("pause_at", 0) <= message.round
 
 
 def _slow_down(engine: Path) -> None:
@@ -33,8 +35,8 @@ def _slow_down(engine: Path) -> None:
     execute = ParticipantExecutor.execute
 
     def waiting(self: Any, task_name: str, shareable: Any, fl_ctx: Any, abort_signal: Any) -> Any:
-        number = decode(bytes(shareable[jobs.REQUEST])).round
-        while _must_wait(engine, number) and not abort_signal.triggered:
+        message = decode(wire.unpack(shareable[jobs.REQUEST]))
+        while _must_wait(engine, message) and not abort_signal.triggered:
             time.sleep(0.02)
         return execute(self, task_name, shareable, fl_ctx, abort_signal)
 

@@ -35,9 +35,18 @@ SCHEMA = {
 MODEL = {"family": "binomial", "responses": ["ill"], "predictors": ["age", "dose"]}
 
 
-def schema() -> Schema:
-    """What the test data declare about themselves."""
-    return parse_schema(SCHEMA, "The test schema")
+LINEAR = {"family": "gaussian", "responses": ["dose"], "predictors": ["age"]}
+
+
+def schema(wide: int = 0) -> Schema:
+    """What the test data declare about themselves; with ``wide``, so many numeric columns more."""
+    more = [{"name": name, "kind": "numeric", "lower": 0, "upper": 1} for name in columns(wide)]
+    return parse_schema({**SCHEMA, "variables": [*SCHEMA["variables"], *more]}, "The test schema")
+
+
+def columns(wide: int) -> list[str]:
+    """The names of the columns that make the data wide."""
+    return [f"x{number:03}" for number in range(wide)]
 
 
 @lru_cache
@@ -52,18 +61,24 @@ def rows(seed: str, number: int = 400) -> tuple[tuple[str, str, float, float, in
     return tuple(made)
 
 
-def write_data(folder: Path, name: str) -> Path:
+def write_data(folder: Path, name: str, wide: int = 0) -> Path:
     """The institute's data file."""
-    path = folder / "people.csv"
+    path = folder / f"people{wide or ''}.csv"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [",".join(map(str, row)) for row in rows(name)]
-        path.write_text("person,note,age,dose,ill\n" + "\n".join(lines) + "\n")
+        source = random.Random(name)
+        lines = [
+            ",".join(map(str, [*row, *(round(source.random(), 4) for _ in range(wide))]))
+            for row in rows(name, 4 * wide or 400)
+        ]
+        path.write_text(",".join(["person,note,age,dose,ill", *columns(wide)]) + "\n" + "\n".join(lines) + "\n")
     return path
 
 
-def study_text(institutes: tuple[str, ...], deadline: int = 60, **changes: object) -> StudyText:
-    """A logistic regression over all ``institutes``: six rounds or more."""
+def study_text(institutes: tuple[str, ...], deadline: int = 60, wide: int = 0, **changes: object) -> StudyText:
+    """A logistic regression over all ``institutes``: six rounds or more; or components of so many ``wide`` columns."""
+    if wide:
+        changes |= {"recipe": "pca", "parameters": {"variables": columns(wide), "components": 2}}
     values = {
         "name": "doses",
         "title": "Doses and illness",
@@ -77,7 +92,7 @@ def study_text(institutes: tuple[str, ...], deadline: int = 60, **changes: objec
         "max_runs": 100,
     }
     return write_study(
-        make_proposal({**values, **changes}), institutes[0], dict.fromkeys(institutes, schema()), clock.now()
+        make_proposal({**values, **changes}), institutes[0], dict.fromkeys(institutes, schema(wide)), clock.now()
     )
 
 
@@ -87,12 +102,14 @@ def prepare(
     institutes: list[str] | None = None,
     approving: list[str] | None = None,
     deadline: int = 60,
+    wide: int = 0,
+    **changes: object,
 ) -> RunOrder:
     """An order for ``run`` and the permits of those who approve (all by default)."""
     named = tuple(sorted(institutes or network.names))
-    text = study_text(named, deadline)
+    text = study_text(named, deadline, wide, **changes)
     for name in named if approving is None else approving:
-        permit(network, name, run, text, named)
+        permit(network, name, run, text, named, wide)
     return RunOrder(
         run=run,
         agreement=agreement_digest(text),
@@ -111,7 +128,9 @@ def publisher(network: EngineNetwork, name: str) -> Signer:
     return load_signer(key)
 
 
-def permit(network: EngineNetwork, name: str, run: str, text: StudyText, participants: tuple[str, ...]) -> None:
+def permit(
+    network: EngineNetwork, name: str, run: str, text: StudyText, participants: tuple[str, ...], wide: int = 0
+) -> None:
     """What the institute's worker writes once its steward approved and the run is recorded."""
     home, engine = network.home(name), network.engine_folder(name)
     key = home / "steward.pem"
@@ -119,7 +138,7 @@ def permit(network: EngineNetwork, name: str, run: str, text: StudyText, partici
         generate_key(key, None)
     public = read_public_key(home / "steward.pem.pub")
     write_stewards(engine, [public])
-    data = write_data(home / "data", name)
+    data = write_data(home / "data", name, wide)
     statement = Statement(
         study=f"{participants[0]}/study/doses@1",
         agreement=agreement_digest(text),
@@ -143,7 +162,7 @@ def permit(network: EngineNetwork, name: str, run: str, text: StudyText, partici
             dataset=text.datasets[name],
             data_path=str(data),
             data_sha256=hashlib.sha256(data.read_bytes()).hexdigest(),
-            data_schema=schema().model_dump(mode="json"),
+            data_schema=schema(wide).model_dump(mode="json"),
             approval=approval,
             not_after=clock.timestamp(clock.now() + timedelta(days=1)),
             certificate=open_session(engine, run, name).certificate(publisher(network, name)),

@@ -15,8 +15,10 @@ from nvflare.apis.server_engine_spec import ServerEngineSpec
 from nvflare.app_common.storages.filesystem_storage import FilesystemStorage
 
 from jazari.studies.flare import attempts
-from jazari.studies.flare.attempts import FlareJobs, retry_delay
+from jazari.studies.flare.attempts import FlareJobs, Problem, retry_delay
 from jazari.studies.flare.live import Live
+
+BOTH = ("fes", "rabat")
 
 
 class _Engine(ServerEngineSpec):
@@ -25,7 +27,9 @@ class _Engine(ServerEngineSpec):
     def __init__(self, folder: Path) -> None:
         self.job_def_manager = SimpleJobDefManager(str(folder / "jobs"), "job_store")
         self._store = FilesystemStorage(str(folder), "/")
-        clients = {name: SimpleNamespace(name=name, token=f"token-{name}") for name in ("fes", "rabat")}
+        clients = {
+            name: SimpleNamespace(name=name, token=f"token-{name}", last_connect_time=2e12) for name in ("fes", "rabat")
+        }
         self.client_manager = SimpleNamespace(name_to_clients=clients)
         self.run_processes: dict[str, Any] = {}
         self.exception_run_processes: dict[str, Any] = {}
@@ -64,37 +68,108 @@ def test_a_job_names_its_run_and_exactly_its_institutes(engine) -> None:
     assert meta["custom_props"] == {"run": "run-1"}
     assert meta["deploy_map"] == {"rounds": ["server", "fes", "rabat"]}
     assert meta["mandatory_clients"] == ["fes", "rabat"]
-    assert FlareJobs(engine).problem(attempt, Live()) == ""
+    assert FlareJobs(engine).problem(attempt, Live(), BOTH) is None
+
+
+def test_a_job_may_go_on_with_whom_it_reaches(engine) -> None:
+    attempt = FlareJobs(engine).submit("run-1", ["fes", "rabat"], needs_all=False)
+    with engine.new_context() as context:
+        meta = engine.job_def_manager.get_job(attempt.job, context).meta
+    assert (meta["mandatory_clients"], meta["min_clients"]) == ([], 1)
+    assert meta["deploy_map"] == {"rounds": ["server", "fes", "rabat"]}
 
 
 def test_a_new_session_of_an_institute_is_a_lost_process(engine) -> None:
     jobs = FlareJobs(engine)
     attempt = jobs.submit("run-1", ["fes", "rabat"])
     engine.client_manager.name_to_clients["fes"].token = "another"
-    assert jobs.problem(attempt, Live()) == "lost fes"
-    del engine.client_manager.name_to_clients["rabat"]
-    assert jobs.problem(attempt, Live()) == "lost fes, rabat"
+    assert jobs.problem(attempt, Live(), BOTH) == Problem("lost fes", line=True)
+    engine.client_manager.name_to_clients["rabat"].token = "a third"
+    assert jobs.problem(attempt, Live(), BOTH) == Problem("lost fes, rabat", line=True)
+
+
+def test_a_lost_institute_that_has_answered_or_is_out_or_is_still_away_ends_no_job(engine) -> None:
+    jobs = FlareJobs(engine)
+    attempt = jobs.submit("run-1", ["fes", "rabat"])
+    engine.client_manager.name_to_clients["fes"].token = "another"
+    assert jobs.problem(attempt, Live(), ("rabat",)) is None
+    del engine.client_manager.name_to_clients["fes"]
+    assert jobs.problem(attempt, Live(), BOTH) is None
+
+
+def test_nobody_who_is_at_work_is_interrupted_for_somebody_who_was_lost_or_is_back(engine) -> None:
+    jobs = FlareJobs(engine)
+    attempt = jobs.submit("run-1", ["rabat"])
+    at_work = Live(attempt.job, 1, ("rabat",), ("rabat",), 0.0)
+    assert jobs.problem(attempt, at_work, BOTH) is None
+    assert jobs.problem(attempt, at_work, ("fes",)) == Problem("fes came back", line=True)
+    assert jobs.problem(attempt, Live("another job", 1, ("rabat",), ("rabat",), 0.0), ("fes",)) is not None
+
+
+def test_a_silent_institute_ends_a_job_only_when_nobody_else_is_at_work(engine) -> None:
+    jobs = FlareJobs(engine)
+    attempt = jobs.submit("run-1", ["fes", "rabat"])
+    _set(engine, attempt.job, RunStatus.RUNNING)
+    engine.run_processes[attempt.job] = {}
+    long_ago = attempts.time.time() - attempt.patience - 1
+    assert jobs.problem(attempt, Live(attempt.job, 2, BOTH, ("rabat",), long_ago), BOTH) is None
+    silent = jobs.problem(attempt, Live(attempt.job, 2, BOTH, ("rabat",), long_ago), ("fes",))
+    assert silent is not None
+    assert (silent.line, "fes did not fetch round 2" in silent.sentence) == (True, True)
+    attempt.patience *= 2
+    assert jobs.problem(attempt, Live(attempt.job, 2, BOTH, ("rabat",), long_ago), ("fes",)) is None
+
+
+def test_an_institute_that_is_cut_off_ends_no_job_and_gets_its_time_once_it_is_back(engine, monkeypatch) -> None:
+    jobs, now = FlareJobs(engine), [5e9]
+    monkeypatch.setattr(attempts.time, "time", lambda: now[0])
+    attempt = jobs.submit("run-1", ["fes", "rabat"])
+    _set(engine, attempt.job, RunStatus.RUNNING)
+    engine.run_processes[attempt.job] = {}
+    engine.client_manager.name_to_clients["fes"].last_connect_time = now[0]
+    asked = Live(attempt.job, 2, BOTH, ("rabat",), now[0])
+    now[0] += 3 * attempt.patience
+    assert jobs.problem(attempt, asked, ("fes",)) is None
+    engine.client_manager.name_to_clients["fes"].last_connect_time = 2e12
+    now[0] += attempt.patience - 1
+    assert jobs.problem(attempt, asked, ("fes",)) is None
+    now[0] += 2
+    assert jobs.problem(attempt, asked, ("fes",)) is not None
+
+
+def test_a_job_that_cannot_reach_all_is_given_up(engine, monkeypatch) -> None:
+    jobs, now = FlareJobs(engine), [1000.0]
+    monkeypatch.setattr(attempts.time, "monotonic", lambda: now[0])
+    attempt = jobs.submit("run-1", ["fes", "rabat"])
+    attempt.started = now[0]
+    assert jobs.problem(attempt, Live(), BOTH) is None
+    now[0] += attempts.START_SECONDS + 1
+    assert jobs.problem(attempt, Live(), BOTH) == Problem(
+        "the job reached not all institutes", line=True, reached=False
+    )
 
 
 def test_dead_and_stuck_jobs_are_seen(engine, monkeypatch) -> None:
     jobs, now = FlareJobs(engine), [1000.0]
     monkeypatch.setattr(attempts.time, "monotonic", lambda: now[0])
     attempt = jobs.submit("run-1", ["fes"])
+
+    def problem(live: Live) -> Problem:
+        return jobs.problem(attempt, live, ("fes",)) or Problem("none")
+
     _set(engine, attempt.job, RunStatus.DISPATCHED)
-    assert jobs.problem(attempt, Live()) == ""
+    assert problem(Live()).sentence == "none"
     now[0] += attempts.START_SECONDS + 1
-    assert "did not start" in jobs.problem(attempt, Live())
+    assert "did not start" in problem(Live()).sentence
     _set(engine, attempt.job, RunStatus.RUNNING)
-    assert "process is gone" in jobs.problem(attempt, Live())
+    assert "process is gone" in problem(Live()).sentence
     engine.run_processes[attempt.job] = {}
-    asked = Live(attempt.job, 2, ("fes",), (), attempts.time.time() - attempts.FETCH_SECONDS - 1)
-    assert "fes did not fetch round 2" in jobs.problem(attempt, asked)
-    fetched = Live(attempt.job, 2, ("fes",), ("fes",), asked.since)
-    assert jobs.problem(attempt, fetched) == ""
+    asked = Live(attempt.job, 2, ("fes",), (), attempts.time.time())
+    assert problem(asked).sentence == "none"
     engine.exception_run_processes[attempt.job] = {}
-    assert jobs.problem(attempt, fetched) == "a process of the job failed"
+    assert problem(asked) == Problem("a process of the job failed")
     _set(engine, attempt.job, RunStatus.FINISHED_ABNORMAL)
-    assert "ended as FINISHED:ABNORMAL" in jobs.problem(attempt, fetched)
+    assert "ended as FINISHED:ABNORMAL" in problem(asked).sentence
 
 
 def test_refusals_are_read_from_what_institutes_replied(engine) -> None:

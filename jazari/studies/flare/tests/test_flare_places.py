@@ -8,27 +8,33 @@ from pathlib import Path
 
 import nvflare
 import pytest
+from nvflare.apis.client import Client
 from nvflare.apis.event_type import EventType
+from nvflare.apis.fl_constant import ConfigVarName
 from nvflare.app_common.job_launcher.process_launcher import ProcessJobLauncher
 from nvflare.fuel.f3 import communicator
 from nvflare.fuel.f3.cellnet.connector_manager import ConnectorManager
 from nvflare.fuel.f3.cellnet.core_cell import CoreCell
+from nvflare.fuel.f3.comm_config import CommConfigurator
 from nvflare.fuel.f3.drivers.socket_conn import ConnectionHandler, SocketConnection
 from nvflare.fuel.f3.drivers.tcp_driver import TcpDriver, TcpStreamServer
 from nvflare.fuel.f3.mpm import MainProcessMonitor
 from nvflare.fuel.f3.sfm import conn_manager
+from nvflare.fuel.f3.streaming.byte_receiver import MAX_PEER_DERIVED_OUT_SEQ_CHUNKS
 from nvflare.private.fed.app.client import client_train, worker_process
 from nvflare.private.fed.app.deployer.base_client_deployer import BaseClientDeployer
 from nvflare.private.fed.app.server import runner_process, server_train
 from nvflare.private.fed.app.utils import component_security_check, create_admin_server
 from nvflare.private.fed.client.client_req_processors import ClientRequestProcessors
+from nvflare.private.fed.client.client_runner import ClientRunner
 from nvflare.private.fed.client.communicator import Communicator
+from nvflare.private.fed.server.client_manager import ClientManager
 from nvflare.private.fed.server.fed_server import FederatedServer
 from nvflare.private.fed.server.job_runner import JobRunner
 from nvflare.private.fed.server.server_engine import ServerEngine
 from nvflare.private.fed.server.server_runner import ServerRunner
 
-from jazari.studies.flare import gate
+from jazari.studies.flare import gate, jobs, kit
 
 
 def _parameters(function: object) -> list[str]:
@@ -112,6 +118,26 @@ def test_the_keeper_finds_what_it_uses() -> None:
     for name in ("run_processes", "client_manager", "job_runner", "job_def_manager"):
         assert f"self.{name} = " in engine
     assert "name_to_clients" in Path(inspect.getfile(FederatedServer)).with_name("client_manager.py").read_text()
+
+
+def test_a_heart_beat_renews_when_an_institute_was_last_heard_of() -> None:
+    assert "self.last_connect_time = " in _source(Client)
+    steps = _source(ClientManager.heartbeat)
+    assert "client.last_connect_time = time.time()" in steps
+
+
+def test_pieces_of_messages_are_as_large_and_as_patient_as_we_say() -> None:
+    settings = kit._comm_config()
+    known = _source(CommConfigurator)
+    for name in ("chunk_size", "window_size", "ack_interval", "retry_wait"):
+        assert f"def get_streaming_{name}(" in known
+        assert settings[f"streaming_{name}"] > 0
+    chunks = settings["streaming_window_size"] // settings["streaming_chunk_size"] + 1
+    assert chunks <= MAX_PEER_DERIVED_OUT_SEQ_CHUNKS
+    timing = _source(ClientRunner)
+    for name in ("TASK_CHECK_TIMEOUT", "RUNNER_SYNC_TIMEOUT"):
+        assert f"ConfigVarName.{name}" in timing
+        assert getattr(ConfigVarName, name) in jobs._IMPATIENCE
 
 
 def test_job_processes_are_started_with_prepared_arguments() -> None:

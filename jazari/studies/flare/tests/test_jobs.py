@@ -70,6 +70,8 @@ def test_our_description_is_known_again() -> None:
     meta = jobs.describe("run-1", ["fes", "rabat"])
     assert jobs.run_of(meta) == "run-1"
     assert jobs.is_our_description(meta, "fes")
+    assert jobs.sites_of(meta) == {"fes", "rabat"}
+    assert jobs.is_our_description(jobs.describe("run-1", ["fes", "rabat"], needs_all=False), "fes")
     assert not jobs.is_our_description(meta, "oujda")
 
 
@@ -103,3 +105,4 @@ _json = st.recursive(
 def test_no_meta_makes_the_check_fail(meta: object) -> None:
     assert jobs.is_our_description(meta, "fes") is False
     assert isinstance(jobs.run_of(meta), str)
+    assert isinstance(jobs.sites_of(meta), frozenset)
