@@ -44,7 +44,11 @@ MOST_COMPARED = 100_000
 
 @dataclass(frozen=True)
 class Question:
-    """One round of a run, as the memory knows it. ``text``: what is asked, apart from who and which version."""
+    """One round of a run, as the memory knows it. ``text``: what is asked, apart from who and which version.
+
+    ``institutes``: over whom the total becomes known if this is answered; empty where that is seen only when a
+    masked total is opened (``released``).
+    """
 
     dataset: str
     run: str
@@ -163,7 +167,8 @@ class Memory:
     def _admit(self, question: Question, table: Table, divisions: Sequence[Division]) -> tuple[Index, list[Cells]]:
         index, key = self._load(question.dataset), self.key()
         told = [cells_of(table, division, key) for division in divisions]
-        _check_institutes(index, _entry(question, told), question.institutes)
+        if question.institutes:
+            _check_institutes(index, _entry(question, told), question.institutes)
         self._check_similar(index, question, told)
         return index, told
 

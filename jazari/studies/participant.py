@@ -211,10 +211,11 @@ class Participant:
     def _remember(self, turn: _Turn, table: Table, state: Any) -> None:
         """Refuse an answer that would tell too much together with earlier ones; noisy ones are paid for instead."""
         permit, fold = turn.permit, turn.fold
-        question = question_of(turn.study, self._namespace, permit.run, turn.message.round, permit.participants)
+        known = permit.participants if turn.way is None else ()
+        question = question_of(turn.study, self._namespace, permit.run, turn.message.round, known)
         self._memory.ask(question, table, divisions_of(fold.recipe, table, state, fold.plan))
-        if turn.way is None:
-            self._memory.released(question.dataset, permit.run, turn.message.round, permit.participants)
+        if known:
+            self._memory.released(question.dataset, permit.run, turn.message.round, known)
 
     @staticmethod
     def _masked(turn: _Turn, way: Participation, contract: Contract, released: Sums) -> bytes:

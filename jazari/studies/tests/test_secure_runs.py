@@ -242,6 +242,21 @@ def test_a_second_run_may_have_fewer_if_the_first_opened_nothing(tmp_path: Path)
     assert again.status().state == "finished"
 
 
+def test_after_a_total_without_one_the_same_institutes_may_go_on_and_all_may_not(tmp_path: Path) -> None:
+    """With everybody back, the new total minus the first would be the sums of the one that was away."""
+    network = Network(tmp_path, "glm", SMALL, 4, max_runs=3)
+    away = [network.names[3]]
+    first, participants = network.order(), network.participants()
+    play(first, participants, {(1, "sums"): away})
+    assert first.status().state == "finished"
+    whole = network.order("r-2")
+    play(whole, participants)
+    assert "studies.other-institutes" in whole.status().message
+    same = network.order("r-3")
+    play(same, participants, {(1, "keys"): away})
+    assert same.status().state == "finished"
+
+
 def test_a_memory_of_opened_totals_that_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
     network = Network(tmp_path, "glm", SMALL, 3)
     coordinator, participants = network.order(), network.participants()
