@@ -21,8 +21,8 @@ from jazari.testing.waiting import until
 
 CLOSE = 1e-9
 ALL = ["agadir", "fes", "rabat"]
-OF_ALL = "plots-of-all"
-"""What the three offer for studies of all of them; of their ``plots``, fes and rabat tell to each other only."""
+OF_ALL, MODELLED = "plots-of-all", "plots-modelled"
+"""What the three offer for studies of all of them, statistics and models: together these would tell too much."""
 Files = dict[str, tuple[bytes, int]]
 """Content and time of last change, by name."""
 

@@ -53,12 +53,8 @@ def test_a_file_that_changed_after_the_approval_is_not_used(duo: Network) -> Non
 
 def test_a_file_that_changes_in_mid_run_stops_the_institute_not_the_sums(duo: Network) -> None:
     """What an institute read for the first round it uses to the end, or it refuses: never other rows."""
-    reference = duo.offer("fes", "moving", made_up.rows("fes"))
-    duo.run("rabat", "sync")
-    text = made_up.proposal("moving", ["rabat/dataset/plots@1", reference], "glm")
-    study = duo.propose("rabat", text)
-    duo.approve(study, "rabat", "fes")
-    duo.run("rabat", "sync")
+    duo.offer_together("moving", "rabat", "fes")
+    study = duo.agree("rabat", "moving", ["rabat", "fes"], "glm", "moving")
     run = start(duo, "rabat", study)
     with in_mid_run(run, "fes"):
         for job in duo.node("fes").jobs():

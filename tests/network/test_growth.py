@@ -9,14 +9,14 @@ import pytest
 from jazari.settings.home import Home
 from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
-from tests.network.runs import ALL, OF_ALL, assert_sound, assert_trails_intact, in_mid_run, start
+from tests.network.runs import ALL, MODELLED, OF_ALL, assert_sound, assert_trails_intact, in_mid_run, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
 
 
 def test_two_studies_run_at_the_same_time(trio: Network) -> None:
-    first = trio.agree("rabat", "at-once-a", ALL, "glm", OF_ALL)
+    first = trio.agree("rabat", "at-once-a", ALL, "glm", MODELLED)
     second = trio.agree("fes", "at-once-b", ALL, data_set=OF_ALL)
     one = start(trio, "rabat", first)
     with in_mid_run(one, "agadir"):

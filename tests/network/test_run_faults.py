@@ -15,7 +15,7 @@ from jazari.testing.serving import kill_now
 from jazari.testing.waiting import until
 from tests.network.runs import (
     ALL,
-    OF_ALL,
+    MODELLED,
     OneRun,
     assert_sound,
     assert_trails_intact,
@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 def _begin(network: Network, **text: object) -> OneRun:
     """Run a logistic model, which takes some rounds, on all three."""
-    study = network.agree("rabat", f"faults-{next(_numbers)}", ALL, "glm", OF_ALL, **text)
+    study = network.agree("rabat", f"faults-{next(_numbers)}", ALL, "glm", MODELLED, **text)
     return start(network, "rabat", study)
 
 
@@ -118,7 +118,7 @@ def _fails_while_held(run: OneRun) -> str:
 
 
 def test_an_institute_that_is_away_at_the_start_is_waited_for(trio: Network) -> None:
-    study = trio.agree("rabat", "away-at-the-start", ALL, "glm", OF_ALL)
+    study = trio.agree("rabat", "away-at-the-start", ALL, "glm", MODELLED)
     trio.node("agadir").stop()
     run = start(trio, "rabat", study)
     until(lambda: "Waiting for agadir to connect" in run.told(), "the note that agadir is awaited")
@@ -128,7 +128,7 @@ def test_an_institute_that_is_away_at_the_start_is_waited_for(trio: Network) -> 
 
 
 def test_an_institute_that_never_comes_back_is_named(trio: Network) -> None:
-    study = trio.agree("rabat", "never-back", ALL, "glm", OF_ALL, round_deadline_seconds=12)
+    study = trio.agree("rabat", "never-back", ALL, "glm", MODELLED, round_deadline_seconds=12)
     trio.node("agadir").stop()
     run = start(trio, "rabat", study)
     until(run.has_ended, "the deadline")
