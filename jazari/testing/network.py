@@ -22,6 +22,8 @@ from jazari.testing.waiting import until
 
 ROOT = "root"
 BOARD = ("amina", "brahim", "chadia")
+PLOTS = "plots"
+"""What every institute offers when it joins."""
 # Below the range from which systems give ports to outgoing connections: a port of a stopped node stays free.
 _PORTS = range(20_000, 32_000)
 Item = TypeVar("Item")
@@ -83,9 +85,9 @@ class Network:
         """The steward's key of an institute, outside its home."""
         return self.folder / "stewards" / name / "steward.pem"
 
-    def data(self, name: str) -> Path:
-        """Where the data of an institute are."""
-        return self.home(name) / "data"
+    def data(self, name: str, data_set: str = "") -> Path:
+        """Where the data of an institute are, or the files of one data set."""
+        return self.home(name) / "data" / data_set
 
     def commands(self, name: str) -> Commands:
         """How commands are run on the machine of ``name``."""
@@ -152,15 +154,21 @@ class Network:
         for node in self.nodes.values():
             node.kill()
 
-    def offer(self, name: str, records: Sequence[made_up.Row] | None = None) -> str:
-        """Register the made-up plots of ``name`` and publish their card; its reference."""
-        files = made_up.write_data_set(self.data(name), records or made_up.rows(name))
-        self.run(name, "dataset", "register", "plots", *made_up.options(files))
-        return str(self.run(name, "dataset", "publish", "plots")["record"])
+    def offer(self, name: str, data_set: str = PLOTS, records: Sequence[made_up.Row] | None = None) -> str:
+        """Register made-up plots of ``name`` as ``data_set`` and publish their card; its reference."""
+        made = records or made_up.rows(name if data_set == PLOTS else f"{name}-{data_set}")
+        files = made_up.write_data_set(self.data(name, data_set), made)
+        self.run(name, "dataset", "register", data_set, *made_up.options(files))
+        return str(self.run(name, "dataset", "publish", data_set)["record"])
 
-    def plots(self, *names: str) -> list[str]:
-        """The first published data set of each institute."""
-        return [f"{name}/dataset/plots@1" for name in names]
+    def offer_together(self, data_set: str, *names: str) -> None:
+        """``names`` offer other plots under one name: an institute tells of the same rows to one circle only."""
+        at_once(lambda name: self.offer(name, data_set), names)
+        at_once(lambda name: self.run(name, "sync"), names)
+
+    def plots(self, *names: str, data_set: str = PLOTS) -> list[str]:
+        """What each institute offers under the name ``data_set``, in its first version."""
+        return [f"{name}/dataset/{data_set}@1" for name in names]
 
     def propose(self, proposer: str, text: str) -> str:
         """Publish a study; its reference."""
@@ -178,10 +186,17 @@ class Network:
         at_once(decide, names)
 
     def agree(
-        self, proposer: str, name: str, institutes: Sequence[str], recipe: str = "statistics", **text: Any
+        self,
+        proposer: str,
+        name: str,
+        institutes: Sequence[str],
+        recipe: str = "statistics",
+        data_set: str = PLOTS,
+        **text: Any,
     ) -> str:
-        """Propose a study on the plots of ``institutes`` and have all of them approve; its reference."""
-        study = self.propose(proposer, made_up.proposal(name, self.plots(*institutes), recipe, **text))
+        """Propose a study on what ``institutes`` offer as ``data_set`` and have all approve; its reference."""
+        plots = self.plots(*institutes, data_set=data_set)
+        study = self.propose(proposer, made_up.proposal(name, plots, recipe, **text))
         self.approve(study, *institutes)
         self.run(proposer, "sync")
         return study

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from jazari.testing.network import Network
+from tests.network.runs import ALL, MODELLED, OF_ALL
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,8 @@ def duo(founded: Network) -> Network:
 def _three(founded: Network) -> Network:
     founded.serve()
     founded.join("agadir")
+    founded.offer_together(OF_ALL, *ALL)
+    founded.offer_together(MODELLED, *ALL)
     return founded
 
 

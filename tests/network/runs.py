@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jazari.core.identifiers import RecordRef
 from jazari.studies.agreement import parse_study
 from jazari.studies.cards import run_id
 from jazari.studies.messages import decode
@@ -19,6 +20,9 @@ from jazari.testing.serving import wake
 from jazari.testing.waiting import until
 
 CLOSE = 1e-9
+ALL = ["agadir", "fes", "rabat"]
+OF_ALL, MODELLED = "plots-of-all", "plots-modelled"
+"""What the three offer for studies of all of them, statistics and models: together these would tell too much."""
 Files = dict[str, tuple[bytes, int]]
 """Content and time of last change, by name."""
 
@@ -63,10 +67,13 @@ class OneRun:
         return refusal.sentence if refusal.code == "studies.timed-out" else ""
 
     def pending(self) -> list[str]:
-        """Institutes whose answer to the open round the Root does not have."""
-        number = self.totals() + 1
-        there = self.at_root()
-        return [name for name in self.participants if f"{number:04}.{name}.answer" not in there]
+        """Institutes that the open round waits for: for their sums or, once all are there, to open the masks."""
+        number, folder = self.totals() + 1, self.network.home(ROOT) / "engine" / "runs" / self.id / "rounds"
+        for step in ("answer", "unmask"):
+            missing = [n for n in self.participants if not (folder / f"{number:04}.{n}.{step}").exists()]
+            if missing:
+                return missing
+        return []
 
     @property
     def participants(self) -> list[str]:
@@ -131,7 +138,8 @@ def assert_pooled(network: Network, study: str, participants: list[str], values:
     """``values`` are what all rows of the participants give in one place."""
     item = network.run(ROOT, "catalog", "show", study)
     text = parse_study(item["card"])
-    tables = {name: made_up.read_plots(network.data(name)) for name in participants}
+    offered = {name: RecordRef.parse(text.datasets[name]).name for name in participants}
+    tables = {name: made_up.read_plots(network.data(name, data_set)) for name, data_set in offered.items()}
     assert max_relative_difference(values, pooled(text, tables), declared_scales(text)) <= CLOSE
 
 

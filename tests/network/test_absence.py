@@ -9,7 +9,7 @@ import pytest
 from jazari.testing import made_up
 from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
-from tests.network.runs import assert_sound, assert_trails_intact, start
+from tests.network.runs import ALL, OF_ALL, assert_sound, assert_trails_intact, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 OFFLINE_WITHIN_SECONDS = 60
@@ -22,9 +22,11 @@ def _notice(folder: Path, name: str) -> Path:
 
 def test_an_institute_that_was_away_catches_up_by_itself(trio: Network, tmp_path: Path) -> None:
     until(lambda: trio.is_online("agadir"), "agadir is online")
+    trio.offer_together("plots-while-away", *ALL)
     trio.node("agadir").stop()
     notice = trio.run("fes", "publish", _notice(tmp_path, "while-agadir-was-away"))["record"]
-    study = trio.propose("rabat", made_up.proposal("for-agadir", trio.plots("agadir", "fes", "rabat")))
+    plots = trio.plots(*ALL, data_set="plots-while-away")
+    study = trio.propose("rabat", made_up.proposal("for-agadir", plots, secure_aggregation=False))
     trio.approve(study, "fes", "rabat")
     without = start(trio, "rabat", study)
     missed = trio.finish_run("rabat", without.reference)
@@ -39,7 +41,7 @@ def test_an_institute_that_was_away_catches_up_by_itself(trio: Network, tmp_path
     until(lambda: trio.trail("agadir", "studies.not-taking-part", without.reference), "agadir notes the run")
     assert trio.run("agadir", "study", "result", missed["result"])["values"] == missed["values"]
 
-    together = trio.agree("rabat", "with-agadir", ["agadir", "fes", "rabat"])
+    together = trio.agree("rabat", "with-agadir", ALL, data_set=OF_ALL)
     run = start(trio, "rabat", together)
     assert_sound(run, trio.finish_run("rabat", run.reference))
 

@@ -149,7 +149,9 @@ def test_an_institute_whose_disk_fills_up_goes_on_once_there_is_space(
 ) -> None:
     duo.join("taza")
     everybody = ["fes", "rabat", "taza"]
-    study = duo.agree("rabat", "on-a-full-disk", everybody, max_runs=3, round_deadline_seconds=40)
+    duo.offer_together("plots-with-taza", *everybody)
+    text = {"data_set": "plots-with-taza", "max_runs": 3, "round_deadline_seconds": 40}
+    study = duo.agree("rabat", "on-a-full-disk", everybody, **text)
     ballast = _fill(small_disk)
     refusal = duo.refused("taza", "publish", _notice(tmp_path, "full"))
     assert (refusal.code, refusal.status) == ("core.disk-full", 5)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 
 from jazari.testing import made_up
@@ -15,15 +12,9 @@ from tests.network.runs import assert_sound, assert_trails_intact, in_mid_run, r
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 
 
-def _offer(network: Network, name: str, data_set: str, rows: list[made_up.Row], folder: Path) -> str:
-    files = made_up.write_data_set(folder, rows)
-    network.run(name, "dataset", "register", data_set, *made_up.options(files))
-    return str(network.run(name, "dataset", "publish", data_set)["record"])
-
-
-def test_a_study_goes_well_where_one_institute_measured_nothing(duo: Network, tmp_path: Path) -> None:
+def test_a_study_goes_well_where_one_institute_measured_nothing(duo: Network) -> None:
     rows = [row | {"ph": ""} for row in made_up.rows("fes")]
-    bare = _offer(duo, "fes", "bare", rows, tmp_path)
+    bare = duo.offer("fes", "bare", rows)
     duo.run("rabat", "sync")
     study = duo.propose("rabat", made_up.proposal("bare", ["rabat/dataset/plots@1", bare]))
     duo.approve(study, "rabat", "fes")
@@ -37,13 +28,13 @@ def test_a_study_goes_well_where_one_institute_measured_nothing(duo: Network, tm
         assert groups[crop]["present"] == measured
 
 
-def test_a_file_that_changed_after_the_approval_is_not_used(duo: Network, tmp_path: Path) -> None:
-    reference = _offer(duo, "fes", "changing", made_up.rows("changing"), tmp_path)
+def test_a_file_that_changed_after_the_approval_is_not_used(duo: Network) -> None:
+    reference = duo.offer("fes", "changing", made_up.rows("changing"))
     duo.run("rabat", "sync")
     study = duo.propose("rabat", made_up.proposal("changed", ["rabat/dataset/plots@1", reference]))
     duo.approve(study, "rabat", "fes")
     duo.run("rabat", "sync")
-    with (tmp_path / "plots.csv").open("a") as file:
+    with (duo.data("fes", "changing") / "plots.csv").open("a") as file:
         file.write("late,wheat,6.5,50,1\n")
 
     checked = duo.commands("fes").end("study", "check", study, home=duo.home("fes"))
@@ -60,27 +51,23 @@ def test_a_file_that_changed_after_the_approval_is_not_used(duo: Network, tmp_pa
     assert_trails_intact(duo)
 
 
-def test_a_file_that_changes_in_mid_run_stops_the_institute_not_the_sums(duo: Network, tmp_path: Path) -> None:
+def test_a_file_that_changes_in_mid_run_stops_the_institute_not_the_sums(duo: Network) -> None:
     """What an institute read for the first round it uses to the end, or it refuses: never other rows."""
-    reference = _offer(duo, "fes", "moving", made_up.rows("fes"), tmp_path)
-    duo.run("rabat", "sync")
-    text = made_up.proposal("moving", ["rabat/dataset/plots@1", reference], "glm")
-    study = duo.propose("rabat", text)
-    duo.approve(study, "rabat", "fes")
-    duo.run("rabat", "sync")
+    duo.offer_together("moving", "rabat", "fes")
+    study = duo.agree("rabat", "moving", ["rabat", "fes"], "glm", "moving")
     run = start(duo, "rabat", study)
     with in_mid_run(run, "fes"):
         for job in duo.node("fes").jobs():
             job.kill()
-        shutil.copy(made_up.write_csv(tmp_path / "other.csv", made_up.rows("other")), tmp_path / "plots.csv")
+        made_up.write_csv(duo.data("fes", "moving") / "plots.csv", made_up.rows("other"))
     until(run.has_ended, "the end")
     assert "fes" in read_end(duo, run)["message"]
     assert "incompatible-data" in read_end(duo, run)["message"]
     assert not duo.run("rabat", "study", "show", study)["results"]
 
 
-def test_too_few_subjects_for_a_study_are_told_on_site_and_in_the_run(duo: Network, tmp_path: Path) -> None:
-    few = _offer(duo, "fes", "few", made_up.rows("few", 30), tmp_path)
+def test_too_few_subjects_for_a_study_are_told_on_site_and_in_the_run(duo: Network) -> None:
+    few = duo.offer("fes", "few", made_up.rows("few", 30))
     duo.run("rabat", "sync")
     study = duo.propose("rabat", made_up.proposal("few", ["rabat/dataset/plots@1", few], floor=20))
     duo.run("fes", "sync")
@@ -95,9 +82,8 @@ def test_too_few_subjects_for_a_study_are_told_on_site_and_in_the_run(duo: Netwo
     assert run.totals() == 0
 
 
-def test_the_same_data_under_another_name_give_the_same_sums(duo: Network, tmp_path: Path) -> None:
-    folder = tmp_path / "copy"
-    copy = _offer(duo, "fes", "copy", made_up.rows("fes"), folder)
+def test_the_same_data_under_another_name_give_the_same_sums(duo: Network) -> None:
+    copy = duo.offer("fes", "copy", made_up.rows("fes"))
     duo.run("rabat", "sync")
     values = []
     for name, reference in (("original", "fes/dataset/plots@1"), ("copied", copy)):

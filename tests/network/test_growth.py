@@ -9,15 +9,15 @@ import pytest
 from jazari.settings.home import Home
 from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
-from tests.network.runs import assert_sound, assert_trails_intact, in_mid_run, start
+from tests.network.runs import ALL, MODELLED, OF_ALL, assert_sound, assert_trails_intact, in_mid_run, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
 
 
 def test_two_studies_run_at_the_same_time(trio: Network) -> None:
-    first = trio.agree("rabat", "at-once-a", ["agadir", "fes", "rabat"], "glm")
-    second = trio.agree("fes", "at-once-b", ["agadir", "fes", "rabat"])
+    first = trio.agree("rabat", "at-once-a", ALL, "glm", MODELLED)
+    second = trio.agree("fes", "at-once-b", ALL, data_set=OF_ALL)
     one = start(trio, "rabat", first)
     with in_mid_run(one, "agadir"):
         other = start(trio, "fes", second)
@@ -36,7 +36,9 @@ def test_an_institute_that_joins_later_reads_everything(duo: Network) -> None:
     try:
         assert _records(duo, "tetouan") >= everything
         assert duo.run("tetouan", "study", "result", result["result"])["values"] == result["values"]
-        together = duo.agree("tetouan", "with-tetouan", ["fes", "rabat", "tetouan"])
+        institutes = ["fes", "rabat", "tetouan"]
+        duo.offer_together("plots-with-tetouan", *institutes)
+        together = duo.agree("tetouan", "with-tetouan", institutes, data_set="plots-with-tetouan")
         run = start(duo, "tetouan", together)
         assert_sound(run, duo.finish_run("tetouan", run.reference))
     finally:
@@ -70,7 +72,7 @@ def test_a_new_publishing_key_comes_into_use_while_the_network_runs(trio: Networ
     until(lambda: trio.is_online("fes"), "fes is online with its new key")
     until(lambda: not trio.run("fes", "institute", "status")["problems"], "fes's worker uses the new key")
 
-    run = start(trio, "rabat", trio.agree("rabat", "after-the-rotation", ["agadir", "fes", "rabat"]))
+    run = start(trio, "rabat", trio.agree("rabat", "after-the-rotation", ALL, data_set=OF_ALL))
     assert_sound(run, trio.finish_run("rabat", run.reference))
     own = start(trio, "fes", trio.agree("fes", "by-the-new-key", ["fes", "rabat"]))
     assert_sound(own, trio.finish_run("fes", own.reference))

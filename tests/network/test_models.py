@@ -23,7 +23,8 @@ licence = { name = "CC0-1.0" }
 
 def test_a_model_is_trained_published_judged_and_applied(duo: Network, tmp_path: Path) -> None:
     institutes = ["rabat", "fes"]
-    run = start(duo, "rabat", duo.agree("rabat", "harvest", institutes, "glm"))
+    duo.offer_together("plots-of-a-model", *institutes)
+    run = start(duo, "rabat", duo.agree("rabat", "harvest", institutes, "glm", "plots-of-a-model"))
     result = duo.finish_run("rabat", run.reference)["result"]
     (tmp_path / "about.toml").write_text(ABOUT, encoding="utf-8")
     words = ("model", "publish", result, "--name", "harvest", "--about", tmp_path / "about.toml")
@@ -32,7 +33,7 @@ def test_a_model_is_trained_published_judged_and_applied(duo: Network, tmp_path:
 
     parameters = duo.run("rabat", "model", "show", model)["evaluation_parameters"] | {"by": ["crop"]}
     duo.wait_for_record("fes", model)
-    study = duo.agree("rabat", "harvest-judged", institutes, "evaluation", parameters=parameters)
+    study = duo.agree("rabat", "harvest-judged", institutes, "evaluation", "plots-of-a-model", parameters=parameters)
     report = duo.run("fes", "study", "check", study)
     assert report["refused"] == ""
     judged = duo.finish_run("rabat", start(duo, "rabat", study).reference)

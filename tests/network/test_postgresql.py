@@ -42,7 +42,8 @@ def test_a_root_on_postgresql_serves_a_whole_network(network: Network, tmp_path:
 
 
 def test_the_root_is_killed_and_its_state_is_there_again(network: Network) -> None:
-    study = network.agree("rabat", "killed", ["fes", "rabat"], "glm", max_runs=2)
+    network.offer_together("plots-modelled", "fes", "rabat")
+    study = network.agree("rabat", "killed", ["fes", "rabat"], "glm", "plots-modelled", max_runs=2)
     run = start(network, "rabat", study)
     until(run.totals, "the first total")
     network.node(ROOT).kill()

@@ -36,7 +36,9 @@ def _connects(network: Network) -> bool:
 def test_a_revoked_institute_is_shut_out_of_everything(duo: Network, tmp_path: Path) -> None:
     duo.join(NAME)
     everybody = [NAME, "fes", "rabat"]
-    study = duo.agree("rabat", "with-nador", everybody)
+    duo.offer_together("plots-with-nador", *everybody)
+    duo.offer_together("modelled-with-nador", *everybody)
+    study = duo.agree("rabat", "with-nador", everybody, data_set="plots-with-nador")
     finished = start(duo, "rabat", study)
     result = duo.finish_run("rabat", finished.reference)
     assert_sound(finished, result)
@@ -44,7 +46,7 @@ def test_a_revoked_institute_is_shut_out_of_everything(duo: Network, tmp_path: P
     notice = duo.run(NAME, "publish", draft)["record"]
     until(lambda: _connects(duo), "nador's engine is connected")
 
-    run = start(duo, "rabat", duo.agree("rabat", "revoked-in-mid-run", everybody, "glm"))
+    run = start(duo, "rabat", duo.agree("rabat", "revoked-in-mid-run", everybody, "glm", "modelled-with-nador"))
     with in_mid_run(run, "fes"):
         _revoke(duo)
         until(run.has_ended, "the end of the run")

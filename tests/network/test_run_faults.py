@@ -14,6 +14,8 @@ from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.serving import kill_now
 from jazari.testing.waiting import until
 from tests.network.runs import (
+    ALL,
+    MODELLED,
     OneRun,
     assert_sound,
     assert_trails_intact,
@@ -26,13 +28,12 @@ from tests.network.runs import (
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 
-ALL = ["agadir", "fes", "rabat"]
 _numbers = itertools.count(1)
 
 
-def _begin(network: Network, institutes: list[str] = ALL, **text: object) -> OneRun:
-    """Run a logistic model, which takes some rounds, on ``institutes``."""
-    study = network.agree("rabat", f"faults-{next(_numbers)}", institutes, "glm", **text)
+def _begin(network: Network, **text: object) -> OneRun:
+    """Run a logistic model, which takes some rounds, on all three."""
+    study = network.agree("rabat", f"faults-{next(_numbers)}", ALL, "glm", MODELLED, **text)
     return start(network, "rabat", study)
 
 
@@ -117,7 +118,7 @@ def _fails_while_held(run: OneRun) -> str:
 
 
 def test_an_institute_that_is_away_at_the_start_is_waited_for(trio: Network) -> None:
-    study = trio.agree("rabat", "away-at-the-start", ALL, "glm")
+    study = trio.agree("rabat", "away-at-the-start", ALL, "glm", MODELLED)
     trio.node("agadir").stop()
     run = start(trio, "rabat", study)
     until(lambda: "Waiting for agadir to connect" in run.told(), "the note that agadir is awaited")
@@ -127,7 +128,7 @@ def test_an_institute_that_is_away_at_the_start_is_waited_for(trio: Network) -> 
 
 
 def test_an_institute_that_never_comes_back_is_named(trio: Network) -> None:
-    study = trio.agree("rabat", "never-back", ALL, "glm", round_deadline_seconds=12)
+    study = trio.agree("rabat", "never-back", ALL, "glm", MODELLED, round_deadline_seconds=12)
     trio.node("agadir").stop()
     run = start(trio, "rabat", study)
     until(run.has_ended, "the deadline")
