@@ -21,6 +21,8 @@ NAMES = {
     "flare_rounds": "seconds per round with three institutes, beside plain NVIDIA FLARE with its defaults",
     "submit_to_result": "seconds from submitting a run of two institutes and three rounds to its published result",
     "heart_disease": "a model of four hospitals, beside the pooled optimum and FLamby's published table",
+    "heart_recipes": "boosted trees and Cox models, beside the same from all rows in one place",
+    "rounds_to_score": "rounds and bytes to the pooled score, exact Newton steps beside federated averaging",
     "publishing": "bytes and seconds of one publication with 1,000 to 100,000 records already there",
     "demo": "seconds and memory of the whole demo",
 }
