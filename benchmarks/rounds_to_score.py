@@ -186,10 +186,9 @@ def _outcome(found: list[Reached], beyond: float, rounds: int) -> Outcome:
             f"Medians over {len(newton)} splits of the four hospitals (FLamby's and the seeds {_listed(SEEDS[1:])}); a "
             f"method that has not reached a target after {rounds} rounds of training on half of them or more is said "
             "not to. Bytes are what one institute sends to the Root.",
-            "accuracy: at least as many test rows right as by the pooled optimum, for the first time; kept: and after every "
-            "later round. log loss: on the test rows, at most "
-            f"{CLOSE:g} above the pooled optimum's. optimum: on the training rows, at most {CLOSE:g} above the least "
-            "there is. A method may pass the accuracy once by chance, and the best setting is chosen by the test rows, "
+            "accuracy: at least as many test rows right as by the pooled optimum, for the first time; kept: and after "
+            f"every later round. log loss: on the test rows, at most {CLOSE:g} above the pooled optimum's. optimum: on "
+            f"the training rows, at most {CLOSE:g} above the least there is. A method may pass the accuracy once by chance, and the best setting is chosen by the test rows, "
             "both in favour of averaging; glm has coefficients only at its end and pays for its whole run.",
             "All by the recipes of this system in one process, totals rounded as secure aggregation rounds them; "
             "averaging trains a network without hidden layers, which is the same model. Its first round only scales "
