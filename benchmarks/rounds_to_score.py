@@ -188,8 +188,9 @@ def _outcome(found: list[Reached], beyond: float, rounds: int) -> Outcome:
             "not to. Bytes are what one institute sends to the Root.",
             "accuracy: at least as many test rows right as by the pooled optimum, for the first time; kept: and after "
             f"every later round. log loss: on the test rows, at most {CLOSE:g} above the pooled optimum's. optimum: on "
-            f"the training rows, at most {CLOSE:g} above the least there is. A method may pass the accuracy once by chance, and the best setting is chosen by the test rows, "
-            "both in favour of averaging; glm has coefficients only at its end and pays for its whole run.",
+            f"the training rows, at most {CLOSE:g} above the least there is. A method may pass the accuracy once by "
+            "chance, and the best setting is chosen by the test rows, both in favour of averaging; glm has a model "
+            "only at its end and pays for its whole run.",
             "All by the recipes of this system in one process, totals rounded as secure aggregation rounds them; "
             "averaging trains a network without hidden layers, which is the same model. Its first round only scales "
             "the columns, and counts.",
