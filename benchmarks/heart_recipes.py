@@ -135,7 +135,7 @@ def _compare(case: Case, data: Mapping[str, Table]) -> Compared:
         difference=max_relative_difference(told.result, reference, declared_scales(text)),
         estimates=max(abs(a - b) for a, b in zip(ours, theirs, strict=True)),
         trees=sum(len(trees) for trees in told.result["trees"]) if boosted else 0,
-        same_trees=not boosted or _splits(told.result) == _splits(reference),
+        same_trees=not boosted or splits(told.result) == splits(reference),
         leaves=len(ours) if boosted else 0,
     )
 
@@ -144,7 +144,7 @@ def _nodes(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [node for trees in result["trees"] for tree in trees for node in tree]
 
 
-def _splits(result: Mapping[str, Any]) -> list[list[list[dict[str, Any]]]]:
+def splits(result: Mapping[str, Any]) -> list[list[list[dict[str, Any]]]]:
     """Every tree without the sums: which splits, where to, and of how many rows."""
     return [[[{key: node[key] for key in SPLIT if key in node} for node in tree] for tree in trees]
             for trees in result["trees"]]  # fmt: skip
@@ -180,7 +180,8 @@ def _outcome(found: list[Compared]) -> Outcome:
             " them. The pooled side holds all rows in one place, under the same bins or grid and the same floor; it is "
             "written apart from the recipes.",
             "Trees: the four hospitals' complete rows, training and test together; one hospital has a single negative "
-            "case, so with a floor three take part. Leaf values are on the scale of log-odds, or beats per minute.",
+            "case, so under a floor it has no part in the trees of the disease. Leaf values are on the scale of "
+            "log-odds, or beats per minute.",
             f"Survival: {sum(PATIENTS.values())} made-up patients of {len(PATIENTS)} institutes (generator and seed in "
             "`benchmarks/heart_recipes.py`): the heart data hold no durations.",
             "A relative difference is by the pooled number or, where that is smaller, by its scale: 1, the response's "

@@ -108,7 +108,7 @@ def _newton(split: Split) -> Reached:
     told = simulate(text, split.tables)
     beta = heart_disease.coefficients(told.result)
     reached = _reached(split, split.test.design() @ beta, split.train.design() @ beta)
-    rounds = _first([dict.fromkeys(SCORES, False)] * (told.rounds - 1) + [reached])
+    rounds = first_rounds([dict.fromkeys(SCORES, False)] * (told.rounds - 1) + [reached])
     total = max(told.bytes_out.values())
     return Reached(NEWTON, {}, split.seed, rounds, [total * step / told.rounds for step in range(1, told.rounds + 1)])
 
@@ -122,10 +122,10 @@ def _averaged(split: Split, name: str, setting: dict[str, Any], rounds: int) -> 
     told = simulate(text, split.tables)
     steps = list(results_by_round(text, told))
     reached = [_reached(split, _linear(result, split.test), _linear(result, split.train)) for result, _ in steps]
-    return Reached(name, setting, split.seed, _first(reached), [sent / len(split.tables) for _, sent in steps])
+    return Reached(name, setting, split.seed, first_rounds(reached), [sent / len(split.tables) for _, sent in steps])
 
 
-def _first(reached: list[dict[str, bool]]) -> dict[str, float]:
+def first_rounds(reached: list[dict[str, bool]]) -> dict[str, float]:
     """The round that first reaches each target, from what each round reaches."""
     first = {score: next((n for n, each in enumerate(reached, 1) if each[score]), NEVER) for score in SCORES}
     missed = max((n for n, each in enumerate(reached, 1) if not each["accuracy"]), default=0)
