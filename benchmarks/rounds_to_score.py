@@ -32,8 +32,8 @@ AVERAGED = {"model": "mlp", "task": "binary", "response": "disease", "predictors
 """A network without hidden layers: the same model as the logistic regression."""
 ADAM = {"algorithm": "fedadam", "tau": 0.01}
 SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("FedAvg", {"epochs": 1, "batch": 0, "learning_rate": 1.0}),
-    ("FedAvg", {"epochs": 1, "batch": 0, "learning_rate": 3.0}),
+    ("FedSGD", {"epochs": 1, "batch": 0, "learning_rate": 1.0}),
+    ("FedSGD", {"epochs": 1, "batch": 0, "learning_rate": 3.0}),
     ("FedAvg", {"epochs": 1, "batch": 16, "learning_rate": 0.05}),
     ("FedAvg", {"epochs": 5, "batch": 0, "learning_rate": 1.0}),
     ("FedAvg", {"epochs": 5, "batch": 16, "learning_rate": 0.05}),
@@ -43,6 +43,7 @@ SETTINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("FedAdam", {"epochs": 1, "batch": 0, "learning_rate": 1.0, "server_learning_rate": 0.2} | ADAM),
     ("FedAdam", {"epochs": 1, "batch": 16, "learning_rate": 0.05, "server_learning_rate": 0.05} | ADAM),
 )
+"""FedSGD is FedAvg with one step of all rows in a round, which is gradient descent (McMahan et al., section 2)."""
 NEWTON = "glm (exact Newton)"
 
 
@@ -177,7 +178,7 @@ def _outcome(found: list[Reached], beyond: float, rounds: int) -> Outcome:
             Finding("glm, rounds of the whole run, median", f"{median(each.rounds['optimum'] for each in newton):g}"),
             Finding("glm, splits that reach all targets", f"{_complete(newton)} of {len(newton)}", "all",
                     _complete(newton) == len(newton)),
-            *(Finding(f"rounds and bytes to the {target}: {name}, its best setting",
+            *(Finding(f"to the {target}: {name}{', best setting' if name != NEWTON else ''}",
                       _cost(min(tried, key=lambda runs: _middle(runs, target)), target, beyond, rounds))
               for target in TARGETS for name, tried in ({NEWTON: [newton]} | averages).items()),
         ],
@@ -192,8 +193,9 @@ def _outcome(found: list[Reached], beyond: float, rounds: int) -> Outcome:
             "chance, and the best setting is chosen by the test rows, both in favour of averaging; glm has a model "
             "only at its end and pays for its whole run.",
             "All by the recipes of this system in one process, totals rounded as secure aggregation rounds them; "
-            "averaging trains a network without hidden layers, which is the same model. Its first round only scales "
-            "the columns, and counts.",
+            "averaging trains a network without hidden layers, which is the same model. FedSGD is FedAvg with one step "
+            "of all rows a round, which is gradient descent. The first round of averaging only scales the columns, and "
+            "counts.",
             f"To an institute's sums {beyond:,.0f} bytes a round are added, which secure aggregation takes among four: "
             "measured as what the Root received in a run of glm through the network, less the sums. "
             "It does not depend on how many numbers are summed.",
@@ -240,13 +242,13 @@ def _settings(
 
 
 def _said(setting: Mapping[str, Any]) -> str:
-    batch = {0: "all rows"}.get(setting.get("batch", 1), f"batches of {setting.get('batch')}")
-    more = [f"{name} {setting[name]:g}" for name in ("mu", "server_learning_rate", "tau") if name in setting]
-    return (
-        ", ".join([f"{setting['epochs']} epochs of {batch}", f"rate {setting['learning_rate']:g}", *more])
-        if setting
-        else "none to choose"
-    )
+    if not setting:
+        return "none to choose"
+    epochs, batch = setting["epochs"], setting["batch"]
+    plural = "" if epochs == 1 else "s"
+    work = f"{epochs} epoch{plural} in batches of {batch}" if batch else f"{epochs} step{plural} of all rows"
+    names = {"learning_rate": "rate", "mu": "mu", "server_learning_rate": "server's rate", "tau": "tau"}
+    return ", ".join([work, *(f"{names[name]} {setting[name]:g}" for name in names if name in setting)])
 
 
 def _or_none(rounds: float) -> int | None:
