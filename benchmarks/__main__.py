@@ -21,6 +21,8 @@ NAMES = {
     "flare_rounds": "seconds per round with three institutes, beside plain NVIDIA FLARE with its defaults",
     "submit_to_result": "seconds from submitting a run of two institutes and three rounds to its published result",
     "heart_disease": "a model of four hospitals, beside the pooled optimum and FLamby's published table",
+    "heart_recipes": "boosted trees and Cox models, beside the same from all rows in one place",
+    "rounds_to_score": "rounds and bytes to the pooled score, exact Newton steps beside federated averaging",
     "publishing": "bytes and seconds of one publication with 1,000 to 100,000 records already there",
     "secure_aggregation": "time, bytes and trips of a round with secure aggregation, beside plain sums",
     "secure_scale": "how round time, the Root's memory and bytes grow from 4 to 1,000 institutes",
@@ -56,6 +58,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return chosen
 
 
+def command(name: str, options: Options) -> str:
+    """How to measure it again in the same way."""
+    if name == "heart_disease" and options.flare_seeds != Options.flare_seeds:
+        return f'make bench ARGS="{name} --flare-seeds {options.flare_seeds}"'
+    return f"make bench ARGS={name}"
+
+
 def measure(name: str, options: Options) -> tuple[Outcome, dict[str, object]]:
     """Run one benchmark; its outcome and how long it took, on what, and how busy that was."""
     started = time.monotonic()
@@ -64,7 +73,7 @@ def measure(name: str, options: Options) -> tuple[Outcome, dict[str, object]]:
     circumstances: dict[str, object] = {
         "date": timestamp(),
         "size": "smoke" if options.smoke else "full",
-        "command": f"make bench ARGS={name}",
+        "command": command(name, options),
         "seconds": round(time.monotonic() - started, 1),
         "machine": machine(),
         "versions": versions(),

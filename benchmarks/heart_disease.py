@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from benchmarks import heart_data, studying
+from benchmarks import heart_data, in_process, studying
 from benchmarks.base import Finding, Options, Outcome, median, spread
 from benchmarks.heart_data import FLAMBY_SEED, HOSPITALS, PUBLISHED, SEEDS, Floats, Rows
 from benchmarks.network import Network, network
@@ -30,7 +28,9 @@ ABOUT = {
 @dataclass(frozen=True)
 class Fit:
     """One split. ``difference``: the largest of a coefficient from the pooled optimum, in the column's own unit or
-    per standard deviation of it, whichever is larger; ``right`` of ``tested`` rows are classified right.
+    per standard deviation of it, whichever is larger; ``right`` of ``tested`` rows are classified right. ``masked``:
+    the Root learned totals only. ``sent``: bytes from one institute to the Root, the most of the four, with all that
+    secure aggregation adds; 0 in one process.
     """
 
     seed: int
@@ -41,6 +41,8 @@ class Fit:
     right: int
     pooled_right: int
     tested: int
+    masked: bool
+    sent: int
 
     @property
     def accuracy(self) -> float:
@@ -56,73 +58,66 @@ def run(options: Options) -> Outcome:
     seeds = [FLAMBY_SEED, *(seed for seed in SEEDS if seed != FLAMBY_SEED)][: 2 if options.smoke else None]
     through = seeds[: 1 if options.smoke else max(options.flare_seeds, 1)]
     with network(HOSPITALS) as made:
-        fits = [_deployed(made, hospitals, seed) for seed in through]
+        fits = [deployed(made, hospitals, seed) for seed in through]
     fits += [_in_process(hospitals, seed) for seed in seeds if seed not in through]
     return _outcome(fits)
 
 
-def _deployed(made: Network, hospitals: dict[str, Rows], seed: int) -> Fit:
+def deployed(made: Network, hospitals: dict[str, Rows], seed: int) -> Fit:
     """Every step by command: data sets, study, four approvals, run, result."""
     train, _ = heart_data.split(hospitals, seed)
     name = f"heart-{seed}"
     files = {hospital: rows.to_csv() for hospital, rows in train.items()}
     datasets = studying.offer(made, name, files, heart_data.schema(), ABOUT)
     study = studying.propose(
-        made, PROPOSER, name, "glm", datasets, parameters=PARAMETERS, floor=1, minimum_institutes=4,
-        max_rounds=MOST_ROUNDS, round_deadline_seconds=60,
+        made, PROPOSER, name, "glm", datasets, parameters=PARAMETERS, floor=1, secure_aggregation=True,
+        minimum_institutes=4, max_rounds=MOST_ROUNDS, round_deadline_seconds=60,
     )  # fmt: skip
     studying.approve(made, study, list(HOSPITALS), PROPOSER)
     facts = studying.run(made, PROPOSER, study)
     told = made.run("study", "result", facts["result"], home=made.home(PROPOSER))
     card = told["card"]
-    return _fit(hospitals, seed, "network", told["values"], card["rounds"], card["seconds"])
+    sent = max(card["bytes_received"].values())
+    return _fit(
+        hospitals, seed, "network", told["values"], card["rounds"], seconds=card["seconds"], sent=sent,
+        masked=card["secure_aggregation"],
+    )  # fmt: skip
 
 
 def _in_process(hospitals: dict[str, Rows], seed: int) -> Fit:
-    """The same recipe, guard, contract and messages, without processes or permits."""
-    from jazari.core import clock
-    from jazari.studies.data.loading import load_table
-    from jazari.studies.data.schema import parse_schema
-    from jazari.studies.proposals import make_proposal, write_study
+    """The same recipe, guard, contract and rounding, without processes or permits."""
     from jazari.studies.simulate import simulate
 
     train, _ = heart_data.split(hospitals, seed)
-    schema = parse_schema(heart_data.schema(), "The hospitals' schema")
-    with TemporaryDirectory(prefix="jazari-bench-") as folder:
-        files = {name: Path(folder) / f"{name}.csv" for name in train}
-        for name, path in files.items():
-            path.write_text(train[name].to_csv(), encoding="utf-8")
-        tables = {name: load_table(path, schema) for name, path in files.items()}
-    proposal = make_proposal({
-        "name": "heart", "title": "Heart", "purpose": "A benchmark.", "recipe": "glm", "parameters": PARAMETERS,
-        "datasets": [f"{name}/dataset/heart@1" for name in train], "floor": 1, "max_rounds": MOST_ROUNDS,
-    })  # fmt: skip
-    text = write_study(proposal, PROPOSER, dict.fromkeys(train, schema), clock.now())
+    tables = in_process.tables({name: rows.to_csv() for name, rows in train.items()}, heart_data.schema())
+    text = in_process.study("glm", PARAMETERS, tables, floor=1, max_rounds=MOST_ROUNDS)
     simulated = simulate(text, tables)
-    return _fit(hospitals, seed, "one process", simulated.result, simulated.rounds, 0.0)
+    return _fit(
+        hospitals, seed, "one process", simulated.result, simulated.rounds, seconds=0.0, sent=0,
+        masked=text.secure_aggregation,
+    )  # fmt: skip
 
 
-def _fit(
-    hospitals: dict[str, Rows], seed: int, path: str, values: Mapping[str, Any], rounds: int, seconds: float
-) -> Fit:
+def _fit(hospitals: dict[str, Rows], seed: int, path: str, values: Mapping[str, Any], rounds: int, **more: Any) -> Fit:
     train, test = heart_data.split(hospitals, seed)
     optimum, tested = heart_data.pooled_optimum(heart_data.pooled(train)), heart_data.pooled(test)
-    found, design = _coefficients(values), heart_data.pooled(train).design()
+    found, design = coefficients(values), heart_data.pooled(train).design()
     # In the units of the columns, and for columns of deviation 1, whichever is larger.
     units = np.maximum(design.std(axis=0), 1.0)
     return Fit(
         seed=seed,
         path=path,
         rounds=rounds,
-        seconds=seconds,
         difference=float((np.abs(found - optimum) * units).max()),
         right=heart_data.right(tested, found),
         pooled_right=heart_data.right(tested, optimum),
         tested=len(tested.ill),
+        **more,
     )
 
 
-def _coefficients(values: Mapping[str, Any]) -> Floats:
+def coefficients(values: Mapping[str, Any]) -> Floats:
+    """The coefficients of a result of ``glm``, ordered as ``heart_data.terms()``."""
     told = {entry["term"]: entry["estimate"] for entry in values["responses"]["disease"]["coefficients"]}
     return np.array([told[term] for term in heart_data.terms()])
 
@@ -132,7 +127,7 @@ def _outcome(fits: list[Fit]) -> Outcome:
     largest, most = max(fit.difference for fit in fits), max(fit.rounds for fit in fits)
     same = all(fit.right == fit.pooled_right for fit in fits)
     accuracies = [fit.accuracy for fit in fits]
-    deployed = [fit for fit in fits if fit.path == "network"]
+    deployed, masked = [fit for fit in fits if fit.path == "network"], sum(fit.masked for fit in fits)
     return Outcome(
         measured={"fits": [vars(fit) | {"accuracy": fit.accuracy} for fit in fits]},
         findings=[
@@ -143,16 +138,20 @@ def _outcome(fits: list[Fit]) -> Outcome:
             ),
             Finding("test rows classified as by the pooled optimum, every split", "all" if same else "not all", "all",
                     same),
+            Finding("splits whose sums were added up by secure aggregation", f"{masked} of {len(fits)}", "all",
+                    masked == len(fits)),
             Finding("accuracy on FLamby's split", f"{own.accuracy:.3f} ({own.right} of {own.tested})"),
             Finding(f"accuracy over {len(fits)} splits, mean (range)",
                     f"{np.mean(accuracies):.3f} ({min(accuracies):.3f} to {max(accuracies):.3f})"),
             Finding("seconds of a run in the engine, median (range)", f"{spread(fit.seconds for fit in deployed)} s"),
+            Finding("bytes that an institute sends in a run, the most", f"{max(fit.sent for fit in deployed):,}"),
             Finding("median rounds", f"{median(fit.rounds for fit in fits):g}"),
         ],
         tables=[_beside(own), _splits(fits)],
         notes=[
             f"{len(deployed)} splits ran through the whole network (four institutes, every step by command, FLARE over "
-            f"mTLS), {len(fits) - len(deployed)} in one process with the same recipe, guard and messages.",
+            f"mTLS), {len(fits) - len(deployed)} in one process with the same recipe and guard, totals rounded as "
+            "secure aggregation rounds them.",
             "The studies say that the floor is off and the cards that the data are public: one hospital has a single "
             "negative case, which the default floor would refuse.",
             "The optimum is computed apart, by Newton's method on the rows of all hospitals in one place. A single "

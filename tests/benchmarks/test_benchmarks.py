@@ -15,6 +15,7 @@ from benchmarks.base import HEART_DATA, Finding, Outcome
 from benchmarks.processes import kind_of
 
 REPOSITORY = Path(__file__).parents[2]
+NEED_HEART_DATA = ("heart_disease", "heart_recipes", "rounds_to_score")
 CIRCUMSTANCES = {
     "date": "2026-01-01T00:00:00Z",
     "size": "smoke",
@@ -45,8 +46,9 @@ def test_an_unknown_benchmark_is_refused_with_the_names_there_are() -> None:
     assert "Traceback" not in told.stderr
 
 
-def test_heart_disease_without_its_data_is_skipped_with_a_clear_line(tmp_path: Path) -> None:
-    told = bench("heart_disease", "--heart-data", str(tmp_path))
+@pytest.mark.parametrize("name", NEED_HEART_DATA)
+def test_without_the_heart_data_a_benchmark_is_skipped_with_a_clear_line(name: str, tmp_path: Path) -> None:
+    told = bench(name, "--heart-data", str(tmp_path))
     assert told.returncode == 0
     assert f"skipped: {tmp_path} does not hold the hospitals' files" in told.stdout
 
@@ -73,7 +75,7 @@ def test_a_process_is_known_by_its_command_line() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smallest_size_runs(name: str, tmp_path: Path) -> None:
-    if name == "heart_disease" and not HEART_DATA.is_dir():
+    if name in NEED_HEART_DATA and not HEART_DATA.is_dir():
         pytest.skip(f"{HEART_DATA} does not hold the hospitals' files")
     told = bench(name, "--smoke", "--results", str(tmp_path))
     assert told.returncode == 0, told.stdout + told.stderr

@@ -22,6 +22,8 @@ FIGURES = [
     (r"defaults, same run: ([\d.]+) s", "flare_rounds", "plain FLARE, seconds per round"),
     (r"published result \| ([\d.]+) s", "submit_to_result", "submit to published result"),
     (r"\| ([\d.]+) of the test rows right", "heart_disease", "accuracy on FLamby's split"),
+    (r"on the heart data \| ([\d.]+) rounds", "rounds_to_score", "to the optimum: glm"),
+    (r"\(gradient descent: ([\d.]+) rounds", "rounds_to_score", "to the optimum: FedSGD"),
 ]
 
 
