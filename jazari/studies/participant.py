@@ -27,7 +27,7 @@ from jazari.studies.ledger import Ledger
 from jazari.studies.memory import Memory, question_of
 from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.notebook import Notebook
-from jazari.studies.permits import Permit, check_permit, load_permit
+from jazari.studies.permits import Permit, check_permit, check_time, load_permit, permit_bytes
 from jazari.studies.privacy.payment import Payments
 from jazari.studies.recipes.base import divisions_of
 from jazari.studies.registered import load_registered, studied
@@ -69,6 +69,7 @@ class Participant:
         self._fold: tuple[str, Fold] | None = None
         self._table: tuple[str, Table] | None = None
         self._joined: tuple[Session, Permit, Participation] | None = None
+        self._checked: tuple[tuple[str, bytes | None, bytes | None], Permit, StudyText] | None = None
         self._refusals = 0
 
     def respond(self, run: str, request: bytes) -> bytes:
@@ -124,8 +125,16 @@ class Participant:
         return fold.recipe.result(state, fold.plan)
 
     def _permitted(self, run: str) -> tuple[Permit, StudyText]:
-        permit = load_permit(self._engine, run)
-        study = check_permit(permit, self._engine, run, self._namespace)
+        rests_on = (run, *permit_bytes(self._engine, run))
+        if self._checked is not None and self._checked[0] == rests_on:
+            _, permit, study = self._checked
+            check_time(permit, study)
+        else:
+            permit = load_permit(self._engine, run)
+            study = check_permit(permit, self._engine, run, self._namespace)
+            # Kept only if nobody changed anything meanwhile.
+            same = (run, *permit_bytes(self._engine, run)) == rests_on
+            self._checked = (rests_on, permit, study) if same else None
         self._ledger.check(permit.agreement, run, study.max_runs)
         return permit, study
 

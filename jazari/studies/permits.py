@@ -113,6 +113,14 @@ def load_permit(engine_folder: Path, run: str) -> Permit:
         ) from error
 
 
+def permit_bytes(engine_folder: Path, run: str) -> tuple[bytes | None, bytes | None]:
+    """The bytes that a run's permission rests on: its permit and the steward's pinned keys.
+
+    While they are the same, so is what ``check_permit`` says, but for the time.
+    """
+    return _read(permit_path(engine_folder, run)), _read(engine_folder / "stewards.json")
+
+
 def check_permit(permit: Permit, engine_folder: Path, run: str, namespace: str) -> StudyText:
     """The study that ``permit`` allows ``namespace`` to compute as ``run`` now; raises what forbids it."""
     _require(permit.run == run, "it is for another run")

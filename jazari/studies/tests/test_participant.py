@@ -36,7 +36,7 @@ from jazari.studies.errors import (
 )
 from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.participant import Participant
-from jazari.studies.permits import withdraw_permit
+from jazari.studies.permits import withdraw_permit, write_permit, write_stewards
 from jazari.studies.tests.builders import (
     LINEAR,
     LOGISTIC,
@@ -370,3 +370,28 @@ def test_a_model_without_a_solution_ends_everywhere_alike(tmp_path: Path) -> Non
 def test_errors_are_all_ours(sites: dict[str, Site]) -> None:
     with pytest.raises(JazariError):
         sites["fes"].participant().answer("../../etc", ask(1))
+
+
+def test_a_permit_is_read_again_for_every_message(tmp_path: Path) -> None:
+    """What was checked once is taken as checked only while the very same bytes lie there, and not past its date."""
+    sites = make_sites(tmp_path)
+    study = make_study("glm", LINEAR, list(sites))
+    site = sites["fes"]
+    permit = site.permit(study)
+    participant = site.participant()
+    request = encode(Message("request", "r-1", 1))
+    first = participant.answer("r-1", request)
+    assert participant.answer("r-1", request) == first
+    with clock.frozen(clock.now() + timedelta(days=2)), pytest.raises(PermitExpired):
+        participant.answer("r-1", request)
+    write_permit(site.engine, permit.model_copy(update={"dataset": "fes/dataset/other@1"}))
+    with pytest.raises(BadPermit, match="another data set"):
+        participant.answer("r-1", request)
+    write_permit(site.engine, permit)
+    assert participant.answer("r-1", request) == first
+    write_stewards(site.engine, [sites["rabat"].key.key])
+    with pytest.raises(BadPermit, match="not its steward's"):
+        participant.answer("r-1", request)
+    withdraw_permit(site.engine, "r-1")
+    with pytest.raises(NoPermit):
+        participant.answer("r-1", request)
