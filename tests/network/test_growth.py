@@ -9,7 +9,7 @@ import pytest
 from jazari.settings.home import Home
 from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
-from tests.network.runs import ALL, MODELLED, OF_ALL, assert_sound, assert_trails_intact, in_mid_run, start
+from tests.network.runs import ALL, MODELLED, OF_ALL, assert_sound, assert_trails_intact, in_mid_run, read_end, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
@@ -22,8 +22,9 @@ def test_two_studies_run_at_the_same_time(trio: Network) -> None:
     with in_mid_run(one, "agadir"):
         other = start(trio, "fes", second)
         assert_sound(other, trio.finish_run("fes", other.reference))
-        assert not one.has_ended()
     assert_sound(one, trio.finish_run("rabat", one.reference))
+    # Compared afterwards: on a busy machine the engine has long replaced the held job when the commands above end.
+    assert read_end(trio, other)["moment"] < read_end(trio, one)["moment"]
     assert_trails_intact(trio)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from jazari.catalog import cards
 from jazari.catalog.commands import app, catalog_app
 from jazari.catalog.models import CatalogItem
 from jazari.catalog.tests.home import root_home
 from jazari.catalog.tests.records import dataset_card, institute_card
 from jazari.core.errors import ExitCode
+from jazari.federation import hooks
 from jazari.federation.exchange import sync
 from jazari.governance.models import AuditEntry
 from jazari.settings.home import Home
@@ -151,12 +153,22 @@ def test_reindex_rebuilds_what_was_lost(home: Home, tmp_path: Path) -> None:
     assert run_json(home, "search", "sols")["total"] == 1
 
 
-def test_schemas_are_written_for_every_type(tmp_path: Path) -> None:
+def test_schemas_are_written_for_every_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "_hooks", hooks._Hooks(register_cards=cards.register))
     result = runner.invoke(catalog_app, ["schemas", "--out", str(tmp_path), "--json"])
     assert result.exit_code == 0
     for name in ("institute", "dataset", "withdrawal", "checkpoint"):
         assert json.loads((tmp_path / "schemas" / f"{name}.json").read_text())["additionalProperties"] is False
     assert "## dataset" in (tmp_path / "cards.md").read_text()
+
+
+def test_schemas_are_not_written_where_only_some_types_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "_hooks", hooks._Hooks())
+    result = runner.invoke(catalog_app, ["schemas", "--out", str(tmp_path)])
+    assert result.exit_code != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["search", "publish"])
