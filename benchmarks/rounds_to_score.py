@@ -184,9 +184,9 @@ def _outcome(found: list[Reached], beyond: float, rounds: int) -> Outcome:
         ],
         tables=[_settings(methods, beyond, rounds)],
         notes=[
-            f"Medians over {len(newton)} splits of the four hospitals (seeds {_listed(newton)}; FLamby's is {FLAMBY_SEED}). A "
-            f"method that has not reached a target after {rounds} rounds of training on half of them or more is said "
-            "not to. Bytes are what one institute sends to the Root.",
+            f"Medians over {len(newton)} splits of the four hospitals (seeds {_listed(newton)}; FLamby's is "
+            f"{FLAMBY_SEED}). A method that has not reached a target after {rounds} rounds of training on half of them "
+            "or more is said not to. Bytes are what one institute sends to the Root.",
             "accuracy: at least as many test rows right as by the pooled optimum, for the first time; kept: and after "
             f"every later round. log loss: on the test rows, at most {CLOSE:g} above the pooled optimum's. optimum: on "
             f"the training rows, at most {CLOSE:g} above the least there is. A method may pass the accuracy once by "
