@@ -9,6 +9,7 @@ from typing import Any
 from jazari.nodes.demo import texts
 from jazari.nodes.demo.data import SURVEY, TRIALS, Site, region_names, soil_records, write_data_set
 from jazari.nodes.demo.founding import DemoNetwork, at_once, steward_key
+from jazari.nodes.errors import DemoFailed
 
 REFUSAL = "No soil was measured in our records, so this model would say nothing about our region."
 RUN_SECONDS = "240"
@@ -107,6 +108,8 @@ def _reason_to_refuse(network: DemoNetwork, site: Site, study: StudyOutcome) -> 
     if _refuses(network, site, study):
         return REFUSAL
     report = network.operator.finish("study", "check", study.reference, "--home", network.home(site.namespace))
+    if "disclosures" not in report:
+        raise DemoFailed(f"{site.namespace} could not check {study.name}: {report.get('error', {}).get('message', '')}")
     study.disclosures[site.namespace] = report["disclosures"]
     if report["refused"]:
         study.refused_by_check[site.namespace] = (str(report["code"]), str(report["refused"]))
