@@ -73,7 +73,7 @@ class Story:
         self._show_finding()
         self._ask_again(datasets)
         self._ask_privately(datasets)
-        self._use_model(datasets)
+        self._use_model()
 
     def _run(self, study: studying.StudyOutcome) -> None:
         with self._step(f"{study.name} runs on {', '.join(study.approved)} (NVIDIA FLARE over mTLS)"):
@@ -91,13 +91,13 @@ class Story:
         network = self.network
         with self._step("Stewards allow a privacy budget; soil-private is proposed, checked and approved"):
             studying.allow_budgets(network)
-            study = studying.ask_privately(network, datasets, "soil-private")
+            study = studying.ask_privately(network, datasets)
         self._run(study)
         self.report.private = study.values["privacy"] | {"result": study.result}
         told = study.values["privacy"]
         self._say(f"{told['mechanism']} noise, epsilon {told['epsilon']:g} for each {told['unit']}, at each institute")
         with self._step("soil-private-again is proposed: the budget is spent"):
-            again = studying.ask_privately(network, datasets, "soil-private-again")
+            again = studying.ask_privately_again(network, datasets)
         self._show_refusal(again)
 
     def _show_refusal(self, study: studying.StudyOutcome) -> None:
@@ -106,17 +106,12 @@ class Story:
         by = ", ".join(entry["refused_by"])
         self._say(f"refused by {by}: {entry['message']}" if by else "NOT REFUSED by anybody")
 
-    def _use_model(self, datasets: dict[str, list[str]]) -> None:
-        network, trained = self.network, self.studies[1]
-        with self._step("The model of fertiliser-model is published as a signed file"):
-            model = modelling.publish(network, trained)
-        with self._step("fertiliser-judged is proposed: how well the model predicts where it was trained"):
-            judged = modelling.propose_evaluation(network, model, trained, datasets)
-        self._run(judged)
-        with self._step("Its figures go on the model's card; somebody applies the verified model to two fields"):
-            self.report.model = modelling.judge_and_apply(network, model, judged)
-        doses = ", ".join(f"{dose:.0f}" for dose in self.report.model["predictions"])
-        self._say(f"R² {self.report.model['r_squared']:.3f} over {self.report.model['rows']} rows; {doses} kg/ha of N")
+    def _use_model(self) -> None:
+        with self._step("The model of fertiliser-model is published as a signed file; another institute applies it"):
+            model = modelling.publish(self.network, self.studies[1])
+            self.report.model = modelling.apply_elsewhere(self.network, model)
+        doses = " and ".join(f"{dose:.0f}" for dose in self.report.model["predictions"])
+        self._say(f"{model}, verified: {doses} kg/ha of N for two fields")
 
     def _say(self, sentence: str) -> None:
         self.console.print(f"    {sentence}", highlight=False, soft_wrap=True)

@@ -141,9 +141,7 @@ def ask_by_crop(network: DemoNetwork, datasets: dict[str, list[str]]) -> StudyOu
     """One more question about the same places: less what was told, it would be about a few of them."""
     title = "Soil measurements by crop, and where they are missing"
     text = texts.statistics_proposal("soil-by-crop", "crop", title, datasets[SURVEY])
-    (study,) = propose(network, {"soil-by-crop": text})
-    decide(network, [study])
-    return study
+    return _checked_at_home(network, "soil-by-crop", text)
 
 
 def allow_budgets(network: DemoNetwork) -> None:
@@ -153,8 +151,21 @@ def allow_budgets(network: DemoNetwork) -> None:
             for_all)  # fmt: skip
 
 
-def ask_privately(network: DemoNetwork, datasets: dict[str, list[str]], name: str) -> StudyOutcome:
-    """Propose the private study under ``name`` and let the stewards decide; whoever's budget is spent refuses."""
-    (study,) = propose(network, {name: texts.private_proposal(name, datasets[SURVEY])})
+def ask_privately(network: DemoNetwork, datasets: dict[str, list[str]]) -> StudyOutcome:
+    """Propose the private study and let the stewards decide."""
+    (study,) = propose(network, {"soil-private": texts.private_proposal("soil-private", datasets[SURVEY])})
     decide(network, [study])
+    return study
+
+
+def ask_privately_again(network: DemoNetwork, datasets: dict[str, list[str]]) -> StudyOutcome:
+    """The same question as another study, when the budget is spent."""
+    name = "soil-private-again"
+    return _checked_at_home(network, name, texts.private_proposal(name, datasets[SURVEY]))
+
+
+def _checked_at_home(network: DemoNetwork, name: str, text: str) -> StudyOutcome:
+    """Propose a study that the proposer's own steward then checks on site."""
+    (study,) = propose(network, {name: text})
+    _reason_to_refuse(network, network.sites[0], study)
     return study

@@ -93,16 +93,6 @@ max_rows_per_subject = {len(CROPS)}
 '''  # fmt: skip
 
 
-def evaluation_proposal(name: str, datasets: list[str], parameters: dict[str, Any]) -> str:
-    """Study E (TOML): how well a published model predicts, by crop; ``parameters``: see ``jazari model show``."""
-    lines = "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in parameters.items())
-    purpose = "Say on the model's card how far it can be trusted."
-    return _head(name, "How well the model predicts nitrogen doses", purpose, "evaluation", datasets) + f'''
-[parameters]
-{lines}
-'''  # fmt: skip
-
-
 MODEL_ABOUT = """[title]
 fr = "Dose d'azote conseillée"
 en = "Recommended dose of nitrogen"
