@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from jazari.core import clock
+from jazari.core.identifiers import RecordRef
 from jazari.studies.agreement import StudyText, agreement_digest, study_dict
 from jazari.studies.data.schema import Schema, parse_schema
 from jazari.studies.decisions import ApprovalCard, Choice, Statement
@@ -20,6 +21,7 @@ from jazari.studies.secure.rules import FEWEST
 from jazari.studies.secure.session import open_session
 from jazari.trust.keys import Signer, generate_key, load_signer, public_key, read_public_key, sign_bytes
 
+PEOPLE = "people"
 SENTINEL_TEXT = "Zineb-of-Tafraout"
 SENTINEL_NUMBER = 137.03599917
 SCHEMA = {
@@ -61,21 +63,23 @@ def rows(seed: str, number: int = 400) -> tuple[tuple[str, str, float, float, in
     return tuple(made)
 
 
-def write_data(folder: Path, name: str, wide: int = 0) -> Path:
-    """The institute's data file."""
-    path = folder / f"people{wide or ''}.csv"
+def write_data(folder: Path, name: str, wide: int = 0, data_set: str = PEOPLE) -> Path:
+    """The institute's data file; another data set is about other people."""
+    path, seed = folder / f"{data_set}{wide or ''}.csv", name if data_set == PEOPLE else f"{name}-{data_set}"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         source = random.Random(name)
         lines = [
             ",".join(map(str, [*row, *(round(source.random(), 4) for _ in range(wide))]))
-            for row in rows(name, 4 * wide or 400)
+            for row in rows(seed, 4 * wide or 400)
         ]
         path.write_text(",".join(["person,note,age,dose,ill", *columns(wide)]) + "\n" + "\n".join(lines) + "\n")
     return path
 
 
-def study_text(institutes: tuple[str, ...], deadline: int = 60, wide: int = 0, **changes: object) -> StudyText:
+def study_text(
+    institutes: tuple[str, ...], deadline: int = 60, wide: int = 0, data_set: str = PEOPLE, **changes: object
+) -> StudyText:
     """A logistic regression over all ``institutes``: six rounds or more; or components of so many ``wide`` columns."""
     if wide:
         changes |= {"recipe": "pca", "parameters": {"variables": columns(wide), "components": 2}}
@@ -85,7 +89,7 @@ def study_text(institutes: tuple[str, ...], deadline: int = 60, wide: int = 0, *
         "purpose": "To test engines.",
         "recipe": "glm",
         "parameters": MODEL,
-        "datasets": [f"{name}/dataset/people@1" for name in institutes],
+        "datasets": [f"{name}/dataset/{data_set}@1" for name in institutes],
         "secure_aggregation": len(institutes) >= FEWEST,
         "minimum_institutes": FEWEST if len(institutes) >= FEWEST else 1,
         "round_deadline_seconds": deadline,
@@ -138,7 +142,7 @@ def permit(
         generate_key(key, None)
     public = read_public_key(home / "steward.pem.pub")
     write_stewards(engine, [public])
-    data = write_data(home / "data", name, wide)
+    data = write_data(home / "data", name, wide, RecordRef.parse(text.datasets[name]).name)
     statement = Statement(
         study=f"{participants[0]}/study/doses@1",
         agreement=agreement_digest(text),

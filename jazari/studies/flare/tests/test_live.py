@@ -57,7 +57,7 @@ def test_a_study_runs_on_flare_and_gives_the_result_of_the_pure_computation(live
 def test_a_run_reaches_exactly_its_institutes(live: Live) -> None:
     network = live.network
     before = _job_folders(network, "agadir")
-    network.engine.start(study.prepare(network, "two", ["fes", "rabat"]))
+    network.engine.start(study.prepare(network, "two", ["fes", "rabat"], data_set="pair"))
     assert network.wait_for_end("two").state == "finished"
     assert _job_folders(network, "agadir") == before
     assert network.engine.outcome("two").participants == ("fes", "rabat")
