@@ -111,7 +111,7 @@ def test_everybody_killed_at_once(idle: EngineNetwork) -> None:
 
 @pytest.mark.slow
 def test_a_hanging_job_process_ends_in_a_clear_failure(idle: EngineNetwork) -> None:
-    with _in_mid_run(idle, deadline=8):
+    with _in_mid_run(idle, deadline=25):
         status = idle.wait_for_end(RUN)
         assert status.state == "failed"
         assert "not answered in time by fes" in status.message
@@ -120,7 +120,7 @@ def test_a_hanging_job_process_ends_in_a_clear_failure(idle: EngineNetwork) -> N
 
 @pytest.mark.slow
 def test_a_hanging_institute_ends_in_a_clear_failure_and_the_next_run_works(idle: EngineNetwork) -> None:
-    with _in_mid_run(idle, deadline=8):
+    with _in_mid_run(idle, deadline=25):
         idle.running["fes"].send_signal(signal.SIGSTOP)
         assert idle.wait_for_end(RUN).state == "failed"
         idle.running["fes"].send_signal(signal.SIGCONT)
