@@ -17,6 +17,7 @@ from typing import Any
 from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
+from jazari.core.identifiers import RecordRef
 from jazari.studies.cards import AttestationCard, ResultCard, RunCard, result_name, run_id
 from jazari.studies.data.mapping import mapping_dict
 from jazari.studies.datasets import declaration_of, local_data_set
@@ -68,9 +69,9 @@ class Follower:
 
     def _note(self, record: Record) -> bool:
         card = RunCard.model_validate(record.card)
-        study = study_of(self.here.records, card.study)
-        if self.here.namespace not in study.text.institutes and self.here.namespace != study.proposer:
+        if not self._concerns(card):
             return False
+        study = study_of(self.here.records, card.study)
         row = new_row(record, card)
         if self.here.namespace in card.participants:
             row.permitted, row.message = self._permit(record, card, study)
@@ -79,6 +80,12 @@ class Follower:
             _audit(self.here, "studies.not-taking-part", record.ref, row.message)
         row.save()
         return True
+
+    def _concerns(self, card: RunCard) -> bool:
+        """Whether the study asks this institute or is its own. Cheap: it is asked of every run of the network again."""
+        study = self.here.records.get(card.study)
+        asked = study.card.get("datasets", {}) if study is not None else {}
+        return self.here.namespace in (*asked, RecordRef.parse(card.study).namespace)
 
     def _why_not_in(self, study: Study) -> str:
         mine = study.decisions.get(self.here.namespace)
