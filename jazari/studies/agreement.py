@@ -49,6 +49,7 @@ _GUARDED = (
     "data/parquet_file.py",
     "data/schema.py",
     "data/table.py",
+    "data/toml_file.py",
     "flare/executor.py",
     "flare/firewall.py",
     "flare/gate.py",

@@ -14,8 +14,7 @@ from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
 from jazari.studies.decisions import Digest, Reference
 from jazari.studies.privacy.terms import NO_NOISE
-
-MAX_PARTICIPANTS = 500
+from jazari.studies.secure.rules import MOST_INSTITUTES
 
 
 class _Card(BaseModel):
@@ -41,7 +40,7 @@ class RunCard(_Card):
 
     study: Reference
     agreement: Digest
-    participants: dict[str, Reference] = Field(min_length=1, max_length=MAX_PARTICIPANTS)
+    participants: dict[str, Reference] = Field(min_length=1, max_length=MOST_INSTITUTES)
     number: int = Field(ge=1, le=1000)
 
     @field_validator("study")
@@ -80,10 +79,10 @@ class Provenance(_Card):
     run: Reference
     recipe: str = Field(max_length=60)
     recipe_digest: Digest
-    participants: tuple[str, ...] = Field(min_length=1, max_length=MAX_PARTICIPANTS)
+    participants: tuple[str, ...] = Field(min_length=1, max_length=MOST_INSTITUTES)
     datasets: dict[str, Reference]
     transcript: Digest
-    attested: tuple[str, ...] = Field(max_length=MAX_PARTICIPANTS)
+    attested: tuple[str, ...] = Field(max_length=MOST_INSTITUTES)
     software: str = Field(max_length=60)
     seed: int | None = Field(default=None, description="None: nothing in this recipe is random")
 

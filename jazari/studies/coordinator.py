@@ -24,7 +24,7 @@ from jazari.studies.aggregation import Aggregation, PlainAggregation, SecureAggr
 from jazari.studies.agreement import StudyText, agreement_digest, parse_study
 from jazari.studies.engine import EngineStatus, Outcome, RunOrder, RunStateName
 from jazari.studies.errors import BadMessage, BadStudy, RunConflict, RunEnded, RunFailed, RunNotFound, WrongRound
-from jazari.studies.messages import Message, Step, Sums, check_run_id, decode, encode
+from jazari.studies.messages import Message, check_run_id, decode, encode
 from jazari.studies.rounds import Fold, included_in, total_bytes, transcript_digest
 from jazari.studies.run_folder import RunFolder, written
 from jazari.studies.secure.fixed_point import resolution_of
@@ -88,7 +88,8 @@ class Coordinator:
             if not began.exists():
                 write_atomic(began, _now().encode())
             if end:
-                return encode(Message("final", self.order.run, number, *self._told(number)))
+                before = self._before(number)
+                return encode(Message("final", self.order.run, number, before.arrays, extra=before.extra))
             return encode(self._request(number, namespace))
 
     def _request(self, number: int, namespace: str) -> Message:
@@ -96,13 +97,12 @@ class Coordinator:
         told = self._aggregation.request(number, namespace)
         if step != "sums":
             return Message("request", self.order.run, number, step=step, extra=told)
-        arrays, text, _, included = self._told(number)
-        return Message("request", self.order.run, number, arrays, text, step, {**told, **included})
+        before = self._before(number)
+        return Message("request", self.order.run, number, before.arrays, extra={**told, **before.extra})
 
-    def _told(self, number: int) -> tuple[Sums, str, Step, Sums]:
-        """The total of the round before and whose it is, as fields of a message."""
-        before = decode(self._files.total(number - 1)) if number > 1 else Message("answer", self.order.run, 1)
-        return before.arrays, "", "sums", before.extra
+    def _before(self, number: int) -> Message:
+        """The total of the round before and whose it is; nothing before the first."""
+        return decode(self._files.total(number - 1)) if number > 1 else Message("answer", self.order.run, 1)
 
     def pending(self) -> tuple[str, ...]:
         """Institutes whose answer (or, once finished, confirmation) is awaited; empty once nobody is."""

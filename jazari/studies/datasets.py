@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +22,7 @@ from jazari.core.identifiers import RecordRef, check_name
 from jazari.studies.data.loading import load_table
 from jazari.studies.data.schema import Schema, load_schema, parse_schema
 from jazari.studies.data.table import Mask, Table
+from jazari.studies.data.toml_file import read_toml
 from jazari.studies.errors import BadSchema, BelowFloor, DataSetNotFound
 from jazari.studies.models import DataSet
 from jazari.studies.operations import Here
@@ -51,14 +51,9 @@ class About(BaseModel):
 
 def read_about(path: Path) -> About:
     """The description in a TOML file; raises ``BadSchema`` naming the field."""
-    with plain_os_errors(path), path.open("rb") as file:
-        raw = file.read(LARGEST_ABOUT + 1)
-    if len(raw) > LARGEST_ABOUT:
-        raise BadSchema(f"{path} is larger than 1 MiB: it only says in words what the data are.")
+    values = read_toml(path, LARGEST_ABOUT, BadSchema, "it only says in words what the data are")
     try:
-        return About.model_validate(tomllib.loads(raw.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadSchema(f"{path} is not valid TOML: {error}; correct it.") from error
+        return About.model_validate(values)
     except ValidationError as error:
         raise BadSchema(f"{path} is not complete: {explain(error)}; correct it.") from error
 

@@ -22,7 +22,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,10 +31,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jazari.core.clock import timestamp
 from jazari.core.errors import JazariError
-from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.studies.agreement import DEFAULT_FLOOR, StudyText, parse_study, recipe_digest, study_dict
 from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, Schema, agree_variables, first_problem
+from jazari.studies.data.toml_file import read_toml
 from jazari.studies.errors import BadStudy
 from jazari.studies.recipes.registry import find_recipe
 from jazari.studies.secure.rules import FEWEST
@@ -70,14 +69,7 @@ class Proposal(BaseModel):
 
 def read_proposal(path: Path) -> Proposal:
     """The proposal in a TOML file; raises ``BadStudy`` naming the field."""
-    with plain_os_errors(path), path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise BadStudy(f"{path} is larger than 1 MiB: a proposal only names what is to be computed.")
-    try:
-        return make_proposal(tomllib.loads(raw.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadStudy(f"{path} is not valid TOML: {error}; correct it.") from error
+    return make_proposal(read_toml(path, LARGEST, BadStudy, "a proposal only names what is to be computed"))
 
 
 def make_proposal(values: Mapping[str, Any]) -> Proposal:

@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from jazari.nodes.demo.studying import StudyOutcome
 from jazari.settings.home import Home
 from jazari.studies.agreement import study_dict
 from jazari.studies.cards import run_id
+from jazari.studies.coordinator import Coordinator
 from jazari.studies.engine import RunOrder
 from jazari.studies.flare.engine import FlareEngine
 from jazari.studies.guard import release
-from jazari.studies.messages import Message, Sums, encode
+from jazari.studies.messages import Message, Sums, decode, encode
 from jazari.studies.participant import Participant
 from jazari.studies.permits import Permit, load_permit, write_permit
 from jazari.studies.registered import load_registered
@@ -80,7 +82,7 @@ def another_namespace(network: DemoNetwork, _studies: Sequence[StudyOutcome]) ->
 
 def changed_study_text(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
     """Somebody on an institute's machine lowers the floor in the text that its steward approved."""
-    engine, permit = _copy_of_engine(network, studies[0], "changed-text")
+    engine, permit = _copy_of_engine(network, studies[0], "changed-text", network.sites[0].namespace)
     study = permit.study | {"floor": 1}
     write_permit(engine, permit.model_copy(update={"study": study}))
     Participant(engine, permit.namespace).answer(permit.run, encode(Message("request", permit.run, 1)))
@@ -92,14 +94,8 @@ def not_approved(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
     study = studies[-1]
     run, outsider = "r-stolen-root-server", _outsider(network, study)
     permit = _permit_of(network, study, network.sites[0].namespace)
-    order = RunOrder(
-        run=run,
-        agreement=study.agreement,
-        study=study_dict(permit.study_text()),
-        participants=tuple(sorted({*study.approved, outsider})),
-        max_rounds=3,
-        round_deadline_seconds=PATIENCE_SECONDS,
-    )
+    named = tuple(sorted({*study.approved, outsider}))
+    order = _order_of(study, permit).model_copy(update={"run": run, "participants": named})
     FlareEngine(network.root).start(order)
     return _refusal_in_trail(network, outsider, run)
 
@@ -133,16 +129,23 @@ def beyond_the_contract(network: DemoNetwork, studies: Sequence[StudyOutcome]) -
 
 
 def crafted_state(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
-    """The Root sends a state of its own making where a total would come."""
-    engine, permit = _copy_of_engine(network, studies[0], "crafted-state")
-    crafted: Sums = {"state": np.array([1.0])}
-    Participant(engine, permit.namespace).answer(permit.run, encode(Message("request", permit.run, 1, crafted)))
+    """The Root plays a true first round, then sends, with its total, a state of its own making."""
+    copies = {name: _copy_of_engine(network, studies[0], "crafted-state", name) for name in studies[0].approved}
+    participants = {name: Participant(engine, name) for name, (engine, _) in copies.items()}
+    victim, (_, permit) = next(iter(copies.items()))
+    coordinator = Coordinator(network.folder / "attacker" / "runs", _order_of(studies[0], permit))
+    while coordinator.step() != (2, "sums"):
+        for name in coordinator.pending():
+            coordinator.receive(name, participants[name].answer(permit.run, coordinator.request(name)))
+    told = decode(coordinator.request(victim))
+    crafted = replace(told, arrays=told.arrays | {"state": np.array([1.0])})
+    participants[victim].answer(permit.run, encode(crafted))
     return ""
 
 
 def replaced_keys(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
     """The Root puts keys of its own in another institute's place, to open what is meant for that one."""
-    engine, permit = _copy_of_engine(network, studies[0], "replaced-keys")
+    engine, permit = _copy_of_engine(network, studies[0], "replaced-keys", network.sites[0].namespace)
     members = [Session(permit.run, name, bytes(32)) for name in permit.participants]
     forger = load_signer(generate_key(engine / "forger.pem", None).path.with_suffix(""))
     extra: Sums = {
@@ -155,15 +158,26 @@ def replaced_keys(network: DemoNetwork, studies: Sequence[StudyOutcome]) -> str:
     return ""
 
 
+def _order_of(study: StudyOutcome, permit: Permit) -> RunOrder:
+    """The order that the Root gave for a study's run."""
+    return RunOrder(
+        run=permit.run,
+        agreement=study.agreement,
+        study=study_dict(permit.study_text()),
+        participants=permit.participants,
+        max_rounds=3,
+        round_deadline_seconds=PATIENCE_SECONDS,
+    )
+
+
 def _permit_of(network: DemoNetwork, study: StudyOutcome, namespace: str) -> Permit:
     return load_permit(network.home(namespace) / "engine", run_id(study.run))
 
 
-def _copy_of_engine(network: DemoNetwork, study: StudyOutcome, name: str) -> tuple[Path, Permit]:
+def _copy_of_engine(network: DemoNetwork, study: StudyOutcome, name: str, namespace: str) -> tuple[Path, Permit]:
     """An institute's permit as it was before the run, in a folder where the attack can do no harm."""
-    namespace = network.sites[0].namespace
     permit = _permit_of(network, study, namespace)
-    engine = network.folder / "attacker" / name
+    engine = network.folder / "attacker" / name / namespace
     engine.mkdir(parents=True)
     shutil.copy(network.home(namespace) / "engine" / "stewards.json", engine)
     signer = open_key(Home.open(network.home(namespace)).publishing_key)

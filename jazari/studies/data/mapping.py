@@ -42,7 +42,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -51,7 +50,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from jazari.core.canonical import digest
 from jazari.core.errors import JazariError
-from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef
 from jazari.studies.data.schema import (
     MAX_LEVELS,
@@ -63,6 +61,7 @@ from jazari.studies.data.schema import (
     first_problem,
     misfit,
 )
+from jazari.studies.data.toml_file import read_toml
 from jazari.studies.errors import BadMapping, IncompatibleData
 
 LARGEST = 2**18
@@ -181,14 +180,7 @@ def parse_mapping(value: Any, where: str = "The mapping") -> ColumnMapping:
 
 def read_mapping(path: Path) -> ColumnMapping:
     """The mapping in a TOML file; raises ``BadMapping``."""
-    with plain_os_errors(path), path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise BadMapping(f"{path} is larger than {LARGEST >> 10} KiB: a mapping only names columns and codes.")
-    try:
-        value = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadMapping(f"{path} is not valid TOML: {error}; correct it.") from error
+    value = read_toml(path, LARGEST, BadMapping, "a mapping only names columns and codes")
     return parse_mapping(value, str(path))
 
 

@@ -50,7 +50,7 @@ class RootExchange:
         if part.kind == Kind.OFFER:
             return self._begin(part)
         if part.kind == Kind.DATA and self._coming == part.of(Kind.OFFER):
-            return self._want(part, self._keep(part))
+            return self._want(part, self._inbox.keep(part))
         raise BadMessage("A part of an answer came that nobody asked for: the institute may need an update.")
 
     def finish(self) -> None:
@@ -73,13 +73,6 @@ class RootExchange:
         if held < part.count:
             return wire.write_part(part.of(Kind.WANT, held)), b""
         return b"", wire.unpack(self._inbox.whole(part))
-
-    def _keep(self, part: Part) -> int:
-        try:
-            return self._inbox.add(part)
-        except BadMessage as error:
-            _log.warning("%s", error)
-            return 0
 
 
 class SiteExchange:
@@ -109,17 +102,10 @@ class SiteExchange:
             return wire.write_part(wire.data_part(stored, part, part.index))
         if part.kind == Kind.HELD:
             raise BadMessage("The Root holds no parts that it was not asked for.")
-        held = self._keep(part) if part.kind == Kind.DATA else self._inbox.held(part)
+        held = self._inbox.keep(part) if part.kind == Kind.DATA else self._inbox.held(part)
         if held < part.count:
             return wire.write_part(part.of(Kind.HELD, held))
         return self._whole(wire.unpack(self._inbox.whole(part)))
-
-    def _keep(self, part: Part) -> int:
-        try:
-            return self._inbox.add(part)
-        except BadMessage as error:
-            _log.warning("%s", error)
-            return 0
 
     def _whole(self, request: bytes) -> bytes:
         answer = wire.pack(self._respond(request))

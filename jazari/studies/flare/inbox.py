@@ -10,6 +10,7 @@ begins: a sender cannot make the receiver keep more than one message.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from jazari.studies.flare import wire
 from jazari.studies.flare.wire import Part
 
 LOCK_SECONDS = 60.0
+_log = logging.getLogger("jazari.engine.parts")
 
 
 class Inbox:
@@ -49,6 +51,14 @@ class Inbox:
             if part.index + 1 == part.count:
                 self._check(part)
             return part.index + 1
+
+    def keep(self, part: Part) -> int:
+        """As ``add``, but parts that make another message than was announced are only logged: 0 are held then."""
+        try:
+            return self.add(part)
+        except BadMessage as error:
+            _log.warning("%s", error)
+            return 0
 
     def whole(self, whole: Part) -> bytes:
         """The complete message; raises ``BadMessage`` if it is not what was announced."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,10 +14,10 @@ from jazari.catalog.registry import check_form, explain
 from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.core.canonical import canonical_json
-from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.studies.agreement import StudyText
 from jazari.studies.cards import ResultCard
+from jazari.studies.data.toml_file import read_toml
 from jazari.studies.errors import BadModel, BadStudy, ModelNotFound, NoModel, NotAsked, StudyNotFound
 from jazari.studies.operations import Here
 from jazari.studies.overview import Records, study_of
@@ -46,14 +45,9 @@ class AboutModel(BaseModel):
 
 def read_about(path: Path) -> AboutModel:
     """The description in a TOML file; raises ``BadStudy`` naming the field."""
-    with plain_os_errors(path), path.open("rb") as file:
-        raw = file.read(LARGEST_ABOUT + 1)
-    if len(raw) > LARGEST_ABOUT:
-        raise BadStudy(f"{path} is larger than 1 MiB: it only says in words what the model is.")
+    values = read_toml(path, LARGEST_ABOUT, BadStudy, "it only says in words what the model is")
     try:
-        return AboutModel.model_validate(tomllib.loads(raw.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadStudy(f"{path} is not valid TOML: {error}; correct it.") from error
+        return AboutModel.model_validate(values)
     except ValidationError as error:
         raise BadStudy(f"{path} is not complete: {explain(error)}; correct it.") from error
 

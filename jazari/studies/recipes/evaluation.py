@@ -46,7 +46,7 @@ class Evaluation:
     name: ClassVar[str] = "evaluation"
     title: ClassVar[str] = "How well a published model predicts"
     sources: ClassVar[tuple[str, ...]] = (
-        "evaluation.py", "evaluation_layout.py", "evaluation_local.py", "evaluation_result.py",
+        "evaluation.py", "grouping.py", "evaluation_layout.py", "evaluation_local.py", "evaluation_result.py",
         "portable/__init__.py", "portable/files.py", "portable/kinds.py", "portable/linear.py", "portable/model.py",
         "portable/network.py", "portable/predict.py", "portable/trees.py",
         "fedavg_inputs.py", "fedavg_model.py", "fedavg_network.py", "fedavg_text.py",

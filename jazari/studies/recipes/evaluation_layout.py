@@ -7,7 +7,6 @@ confusion, AUC and calibration follow from one division and nothing can be deriv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -20,7 +19,7 @@ from jazari.core.identifiers import RecordRef
 from jazari.studies.contract import Contract, Output, Partition
 from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.errors import BadParameters
-from jazari.studies.recipes.base import Plan
+from jazari.studies.recipes.grouping import Grouping
 
 MAX_CELLS = 200_000
 SUBJECTS_PER_SUM = 3
@@ -94,31 +93,13 @@ class EvaluationParameters(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Grouping):
     """The groups and cells that the parameters ask for."""
-
-    plan: Plan
 
     @cached_property
     def parameters(self) -> EvaluationParameters:
         """The parameters of the plan."""
         return self.plan.parameters  # type: ignore[no-any-return]
-
-    @cached_property
-    def grouping(self) -> tuple[AgreedVariable, ...]:
-        """The categories that rows are grouped by."""
-        return tuple(self.plan.variable(name, "category") for name in self.parameters.by)
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """Groups of each grouping variable; the last of each holds the rows where it is missing."""
-        return tuple(len(variable.levels) + 1 for variable in self.grouping)
-
-    @cached_property
-    def groups(self) -> int:
-        """All groups; 1 without grouping."""
-        return int(np.prod(self.sizes, dtype=np.int64))
 
     @cached_property
     def response(self) -> AgreedVariable:

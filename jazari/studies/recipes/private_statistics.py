@@ -58,6 +58,7 @@ class PrivateStatistics:
         "private_statistics_local.py",
         "private_statistics_result.py",
         "private_statistics_text.py",
+        "grouping.py",
         "statistics_layout.py",
     )
     libraries: ClassVar[tuple[str, ...]] = ("opendp",)

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-
 from jazari.studies.contract import EXACT_INTEGERS, Contract, Output
 from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.errors import BadParameters
 from jazari.studies.privacy.calibration import calibrate, tail
 from jazari.studies.privacy.terms import PrivacyTerms
 from jazari.studies.recipes.base import Plan
-from jazari.studies.recipes.statistics_layout import Edges, Layout
+from jazari.studies.recipes.statistics_layout import DescribedParameters, Layout
+from jazari.studies.secure.rules import MOST_INSTITUTES
 
 STEPS = 2**16
 """Half the range of a numeric variable is so many steps of the grid on which its sum is taken."""
 MAX_FIGURES = 20_000
-MAX_INSTITUTES = 500
 
 
-class PrivateStatisticsParameters(BaseModel):
+class PrivateStatisticsParameters(DescribedParameters):
     """As ``statistics``: what to describe, by what, with which bins; and ``privacy``, what it may spend."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    variables: tuple[str, ...] = Field(min_length=1, max_length=100)
-    by: tuple[str, ...] = Field(default=(), max_length=2)
-    histograms: dict[str, Edges] = Field(default_factory=dict)
     privacy: PrivacyTerms
-
-    @field_validator("histograms")
-    @classmethod
-    def _increasing(cls, histograms: dict[str, Edges]) -> dict[str, Edges]:
-        if any(low >= high for edges in histograms.values() for low, high in pairwise(edges)):
-            raise ValueError("the edges of a histogram must increase")
-        return histograms
-
-    @model_validator(mode="after")
-    def _sound(self) -> PrivateStatisticsParameters:
-        names = (*self.variables, *self.by)
-        if len(set(names)) != len(names):
-            raise ValueError("a variable is listed twice, or both studied and grouped by")
-        if not set(self.histograms) <= set(self.variables):
-            raise ValueError("a histogram is asked of a variable that is not studied")
-        return self
 
 
 def bounds(variable: AgreedVariable) -> tuple[float, float]:
@@ -98,7 +73,7 @@ def private_contract(layout: Layout) -> Contract:
 def _output(name: str, shape: tuple[int, ...], plan: Plan, room: int) -> Output:
     is_sum = name.endswith(".sum")
     upper = plan.largest_rows * (STEPS if is_sum else 1) + room
-    if upper * MAX_INSTITUTES > EXACT_INTEGERS:
+    if upper * MOST_INSTITUTES > EXACT_INTEGERS:
         raise BadParameters(
             f"The noise on {name!r} would be too large for exact sums: ask for fewer figures, "
             "fewer rows of each subject, or a larger epsilon."

@@ -44,6 +44,7 @@ class Statistics:
     title: ClassVar[str] = "Descriptive statistics"
     sources: ClassVar[tuple[str, ...]] = (
         "statistics.py",
+        "grouping.py",
         "statistics_layout.py",
         "statistics_local.py",
         "statistics_result.py",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -14,21 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from jazari.studies.contract import Contract, Output, Partition
 from jazari.studies.data.schema import AgreedVariable
 from jazari.studies.data.table import Floats
-from jazari.studies.recipes.base import Plan
+from jazari.studies.recipes.grouping import Grouping
 
 Edges = Annotated[tuple[float, ...], Field(min_length=2, max_length=501)]
 
 
-class StatisticsParameters(BaseModel):
-    """``histograms`` maps numeric variables to their bin edges; quantiles are read from the histograms."""
+class DescribedParameters(BaseModel):
+    """What is described, by which categories, and in which bins: ``histograms`` maps numeric variables to edges."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     variables: tuple[str, ...] = Field(min_length=1, max_length=100)
     by: tuple[str, ...] = Field(default=(), max_length=2)
-    spread: bool = True
     histograms: dict[str, Edges] = Field(default_factory=dict)
-    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(default=(), max_length=99)
 
     @field_validator("histograms")
     @classmethod
@@ -38,12 +35,23 @@ class StatisticsParameters(BaseModel):
         return histograms
 
     @model_validator(mode="after")
-    def _sound(self) -> StatisticsParameters:
+    def _sound(self) -> Self:
         names = (*self.variables, *self.by)
         if len(set(names)) != len(names):
             raise ValueError("a variable is listed twice, or both studied and grouped by")
         if not set(self.histograms) <= set(self.variables):
             raise ValueError("a histogram is asked of a variable that is not studied")
+        return self
+
+
+class StatisticsParameters(DescribedParameters):
+    """``spread`` asks for variances, in a second round; quantiles are read from the histograms."""
+
+    spread: bool = True
+    quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(default=(), max_length=99)
+
+    @model_validator(mode="after")
+    def _readable(self) -> StatisticsParameters:
         if self.quantiles and not self.histograms:
             raise ValueError("quantiles need histograms")
         return self
@@ -54,26 +62,8 @@ def even_edges(lower: float, upper: float, bins: int) -> tuple[float, ...]:
     return tuple(float(edge) for edge in np.linspace(lower, upper, bins + 1))
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Grouping):
     """The groups and cells that the parameters ask for."""
-
-    plan: Plan
-
-    @cached_property
-    def grouping(self) -> tuple[AgreedVariable, ...]:
-        """The variables that rows are grouped by."""
-        return tuple(self.plan.variable(name, "category") for name in self.plan.parameters.by)
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """Groups of each grouping variable; the last of each holds the rows where it is missing."""
-        return tuple(len(variable.levels) + 1 for variable in self.grouping)
-
-    @cached_property
-    def groups(self) -> int:
-        """All groups; 1 without grouping."""
-        return int(np.prod(self.sizes, dtype=np.int64))
 
     @cached_property
     def studied(self) -> tuple[AgreedVariable, ...]:
