@@ -84,8 +84,9 @@ class WebFolder:
                 path = self.path.lstrip("/")
                 cut = web.cut_after.pop(path, None) if status < 300 else None
                 sent = body if cut is None else body[:cut]
-                self.wfile.write(sent)
+                # Noted first: once it has the last byte, the client may ask again, of another thread.
                 web.requests.append((path, self.headers.get("Range", ""), len(sent)))
+                self.wfile.write(sent)
                 if cut is not None:
                     self.close_connection = True
 

