@@ -16,3 +16,120 @@ class GatewayError(JazariError):
     code = "gateway.failed"
     exit_code = ExitCode.FAILED
     status: ClassVar[int] = 500
+    param: str = ""
+    """The field of the request that is wrong, where one is."""
+
+
+# The hot path: what an API client is told.
+
+
+class BadQuestion(GatewayError):
+    code = "gateway.bad-request"
+    exit_code = ExitCode.USAGE
+    status = 400
+
+    def __init__(self, sentence: str, param: str = "") -> None:
+        super().__init__(sentence)
+        self.param = param
+
+
+class BodyTooLarge(GatewayError):
+    code = "gateway.body-too-large"
+    exit_code = ExitCode.USAGE
+    status = 413
+
+
+class BodyTooSlow(GatewayError):
+    code = "gateway.body-too-slow"
+    exit_code = ExitCode.USAGE
+    status = 408
+
+
+class NoSuchPath(GatewayError):
+    code = "gateway.no-such-path"
+    exit_code = ExitCode.NOT_FOUND
+    status = 404
+
+
+class NoSuchRoute(GatewayError):
+    """The model asked for is no route here, or none that the key may use: both are the same to a client."""
+
+    code = "gateway.no-such-route"
+    exit_code = ExitCode.NOT_FOUND
+    status = 404
+
+
+class RetryLater(GatewayError):
+    """Not now: the client may come again after ``seconds``."""
+
+    code = "gateway.retry-later"
+    exit_code = ExitCode.UNAVAILABLE
+    status = 429
+
+    def __init__(self, sentence: str, seconds: int = 1) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
+
+
+class Draining(RetryLater):
+    code = "gateway.draining"
+    status = 503
+
+
+class NoProvider(RetryLater):
+    """Every provider that policy allows for this call is away, busy or failed."""
+
+    code = "gateway.no-provider"
+    status = 503
+
+
+class RefusedByPolicy(GatewayError):
+    """The residency policy lets this class of data go to no provider of the route."""
+
+    code = "gateway.refused-by-policy"
+    exit_code = ExitCode.REFUSED
+    status = 403
+
+
+class ProviderRefused(GatewayError):
+    """The provider does not take this request as it is; another provider would not either."""
+
+    code = "gateway.provider-refused"
+    exit_code = ExitCode.USAGE
+    status = 400
+
+
+class ProviderFailed(GatewayError):
+    """A provider failed, in a way that another may not: never shown to a client by itself."""
+
+    code = "gateway.provider-failed"
+    exit_code = ExitCode.UNAVAILABLE
+    status = 502
+    outcome: ClassVar[str] = "failed"
+
+
+class BadAnswer(ProviderFailed):
+    code = "gateway.bad-answer"
+    outcome = "bad answer"
+
+
+class ProviderSilent(ProviderFailed):
+    code = "gateway.provider-silent"
+    outcome = "silent"
+
+
+class ProviderAway(ProviderFailed):
+    code = "gateway.provider-away"
+    outcome = "not reached"
+
+
+class ProviderBusy(ProviderFailed):
+    code = "gateway.provider-busy"
+    outcome = "busy"
+
+
+class Cut(ProviderFailed):
+    """A drill has cut the provider off."""
+
+    code = "gateway.cut"
+    outcome = "cut by a drill"
