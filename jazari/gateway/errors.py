@@ -20,6 +20,64 @@ class GatewayError(JazariError):
     """The field of the request that is wrong, where one is."""
 
 
+# Policy, routes and settings.
+
+
+class GatewayMissing(GatewayError):
+    code = "gateway.no-configuration"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class BadGatewayConfig(GatewayError):
+    code = "gateway.bad-configuration"
+    exit_code = ExitCode.USAGE
+
+
+class SecretUnusable(GatewayError):
+    code = "gateway.no-secret"
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class AddressRefused(GatewayError):
+    code = "gateway.address-refused"
+    exit_code = ExitCode.REFUSED
+    status = 502
+
+
+class ProviderRedirects(GatewayError):
+    code = "gateway.provider-redirects"
+    exit_code = ExitCode.UNAVAILABLE
+    status = 502
+
+
+class BadGatewayCard(GatewayError):
+    code = "gateway.bad-card"
+    exit_code = ExitCode.REFUSED
+
+
+class ProviderUnlikeCard(GatewayError):
+    code = "gateway.unlike-card"
+    exit_code = ExitCode.REFUSED
+
+
+class NoSuchRoute(GatewayError):
+    code = "gateway.no-such-route"
+    exit_code = ExitCode.NOT_FOUND
+    status = 404
+
+
+class PolicyRefuses(GatewayError):
+    code = "gateway.policy-refuses"
+    exit_code = ExitCode.REFUSED
+    status = 403
+
+
+class NoProviderReady(GatewayError):
+    code = "gateway.no-provider-ready"
+    exit_code = ExitCode.UNAVAILABLE
+    status = 503
+
+
 # The hot path: what an API client is told.
 
 
@@ -51,14 +109,6 @@ class NoSuchPath(GatewayError):
     status = 404
 
 
-class NoSuchRoute(GatewayError):
-    """The model asked for is no route here, or none that the key may use: both are the same to a client."""
-
-    code = "gateway.no-such-route"
-    exit_code = ExitCode.NOT_FOUND
-    status = 404
-
-
 class RetryLater(GatewayError):
     """Not now: the client may come again after ``seconds``."""
 
@@ -74,21 +124,6 @@ class RetryLater(GatewayError):
 class Draining(RetryLater):
     code = "gateway.draining"
     status = 503
-
-
-class NoProvider(RetryLater):
-    """Every provider that policy allows for this call is away, busy or failed."""
-
-    code = "gateway.no-provider"
-    status = 503
-
-
-class RefusedByPolicy(GatewayError):
-    """The residency policy lets this class of data go to no provider of the route."""
-
-    code = "gateway.refused-by-policy"
-    exit_code = ExitCode.REFUSED
-    status = 403
 
 
 class ProviderRefused(GatewayError):
