@@ -68,6 +68,45 @@ class NoSuchRoute(GatewayError):
 
 class PolicyRefuses(GatewayError):
     code = "gateway.policy-refuses"
+
+
+# Projects and keys: who may call
+
+
+class BadKey(GatewayError):
+    """No key, a malformed one, or none that exists."""
+
+    code = "gateway.bad-key"
+    exit_code = ExitCode.REFUSED
+    status = 401
+
+
+class ExpiredKey(GatewayError):
+    """The right secret, but its time, or the overlap after its rotation, is over."""
+
+    code = "gateway.expired-key"
+    exit_code = ExitCode.REFUSED
+    status = 401
+
+
+class RevokedKey(GatewayError):
+    """The right secret, but the key was revoked or its project closed."""
+
+    code = "gateway.revoked-key"
+    exit_code = ExitCode.REFUSED
+    status = 401
+
+
+class UnknownDataClass(GatewayError):
+    code = "gateway.unknown-data-class"
+    exit_code = ExitCode.USAGE
+    status = 400
+
+
+class DataClassTooHigh(GatewayError):
+    """The call says that its data are more sensitive than the key is for."""
+
+    code = "gateway.data-class-too-high"
     exit_code = ExitCode.REFUSED
     status = 403
 
@@ -168,3 +207,17 @@ class Cut(ProviderFailed):
 
     code = "gateway.cut"
     outcome = "cut by a drill"
+class MayNotDeclassify(GatewayError):
+    """The call says that its data are less sensitive than the key's class, without the right to say so."""
+
+    code = "gateway.may-not-declassify"
+    exit_code = ExitCode.REFUSED
+    status = 403
+
+
+class RouteNotAllowed(GatewayError):
+    """The key names other routes; says nothing about whether this one exists."""
+
+    code = "gateway.route-not-allowed"
+    exit_code = ExitCode.REFUSED
+    status = 403
