@@ -113,6 +113,24 @@ class DataClassTooHigh(GatewayError):
 
 class NoProviderReady(GatewayError):
     code = "gateway.no-provider-ready"
+
+
+# Money, receipts and limits
+
+
+class OutOfCredits(GatewayError):
+    """The project's budget does not cover what the call may cost at most."""
+
+    code = "gateway.out-of-credits"
+    exit_code = ExitCode.REFUSED
+    # Not 429, which clients repeat: waiting brings no credits.
+    status = 402
+
+
+class JournalUnwritable(GatewayError):
+    """A call cannot be accounted for (the disk is full or fails), so none is taken."""
+
+    code = "gateway.journal-unwritable"
     exit_code = ExitCode.UNAVAILABLE
     status = 503
 
@@ -144,6 +162,21 @@ class BodyTooSlow(GatewayError):
 
 class NoSuchPath(GatewayError):
     code = "gateway.no-such-path"
+class JournalDamaged(GatewayError):
+    """The journal is not what was written."""
+
+    code = "gateway.journal-damaged"
+    exit_code = ExitCode.UNTRUSTED
+
+
+class BadAccounting(GatewayError):
+    """A settlement that fits no reservation: a mistake in our own code, stopped before it reaches the journal."""
+
+    code = "gateway.bad-accounting"
+
+
+class ReceiptNotFound(GatewayError):
+    code = "gateway.receipt-not-found"
     exit_code = ExitCode.NOT_FOUND
     status = 404
 
@@ -221,3 +254,34 @@ class RouteNotAllowed(GatewayError):
     code = "gateway.route-not-allowed"
     exit_code = ExitCode.REFUSED
     status = 403
+class ReceiptUntrusted(GatewayError):
+    """A receipt, a proof and an anchor that do not belong together."""
+
+    code = "gateway.receipt-untrusted"
+    exit_code = ExitCode.UNTRUSTED
+
+
+class _Later(GatewayError):
+    """What passes by itself: ``retry_after_seconds`` says when to try again."""
+
+    code = "gateway.later"
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LimitReached(_Later):
+    """The key asked more often, for more tokens or for more streams at once than it may."""
+
+    code = "gateway.limit-reached"
+    exit_code = ExitCode.UNAVAILABLE
+    status = 429
+
+
+class ProviderBusy(_Later):
+    """Everything that the provider does at once is taken, and so is the queue or the time to wait in it."""
+
+    code = "gateway.provider-busy"
+    exit_code = ExitCode.UNAVAILABLE
+    status = 503
