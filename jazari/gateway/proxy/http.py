@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from jazari.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError, RetryLater
+from jazari.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -95,7 +96,8 @@ def error_document(error: GatewayError) -> dict[str, Any]:
 
 async def send_error(send: Send, error: GatewayError, headers: Headers = ()) -> None:
     """Answer with ``error`` and its HTTP status."""
-    more = [(b"retry-after", str(error.seconds).encode())] if isinstance(error, RetryLater) else []
+    wait = error.retry_after_seconds
+    more = [] if wait is None else [(b"retry-after", str(math.ceil(wait)).encode())]
     if error.status == 401:
         more.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, BodyTooLarge | BodyTooSlow):
