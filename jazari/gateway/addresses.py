@@ -53,7 +53,7 @@ _LOW_32_BITS = (1 << 32) - 1
 def address_of(text: str) -> IPAddress | None:
     """``text`` as an IP address, or None where it is a name."""
     try:
-        return ipaddress.ip_address(text.strip("[]").partition("%")[0])
+        return ipaddress.ip_address(text)
     except ValueError:
         return None
 

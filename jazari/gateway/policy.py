@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 
 from jazari.gateway.cards import ResidencyCard, ResidencyRule
-from jazari.gateway.countries import ANY
+from jazari.gateway.countries import ANY, COUNTRIES
 from jazari.gateway.words import DataClass
 
 
@@ -128,14 +128,19 @@ def _refused(
 
 def _objections(rule: ResidencyRule, facts: Facts) -> Iterator[tuple[Reason, str]]:
     """What ``rule`` has against the provider, in the order of ``Reason``."""
-    if ANY not in rule.operators and facts.operator not in rule.operators:
+    if not _covers(rule.operators, facts.operator):
         yield Reason.OPERATOR_NOT_ALLOWED, f"its operator is under the law of {facts.operator or 'an unknown country'}"
     if not facts.hosting:
         yield Reason.HOSTING_UNKNOWN, "where it is hosted is unknown"
-    outside = [country for country in facts.hosting if country not in rule.hosting]
-    if ANY not in rule.hosting and outside:
+    outside = [country or "an unknown country" for country in facts.hosting if not _covers(rule.hosting, country)]
+    if outside:
         yield Reason.HOSTING_NOT_ALLOWED, f"it is hosted in {', '.join(outside)}"
     yield from _about_prompts(rule, facts)
+
+
+def _covers(allowed: Sequence[str], country: str) -> bool:
+    """Whether a country that exists is among those allowed: ``any`` covers no unknown one."""
+    return country in COUNTRIES and (ANY in allowed or country in allowed)
 
 
 def _about_prompts(rule: ResidencyRule, facts: Facts) -> Iterator[tuple[Reason, str]]:

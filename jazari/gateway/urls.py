@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,8 +23,18 @@ def check_provider_url(address: str) -> SplitResult:
     if parts.scheme not in ("http", "https") or parts.query or parts.fragment or "?" in address or "#" in address:
         raise ValueError("write https://HOST:PORT/PATH")
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
-    if port == 0 or not _HOST.fullmatch(host):
+    if port == 0 or not _HOST.fullmatch(host) or not _one_spelling(host):
         raise ValueError("write the host as a name in small letters or as an IP address")
     if not _PATH.fullmatch(parts.path) or {".", ".."} & set(parts.path.split("/")):
         raise ValueError("write a plain path without dots, escapes or doubled slashes")
     return parts
+
+
+def _one_spelling(host: str) -> bool:
+    """No address in a spelling that only some readers take for one: ``127.1``, ``2130706433``, ``0x7f.0.0.1``."""
+    if not host.startswith("[") and not re.fullmatch(r"\d+|0x[0-9a-f]*", host.rpartition(".")[2]):
+        return True
+    try:
+        return str(ipaddress.ip_address(host.strip("[]"))) == host.strip("[]")
+    except ValueError:
+        return False
