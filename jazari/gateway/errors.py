@@ -64,17 +64,15 @@ class ReceiptUntrusted(GatewayError):
     exit_code = ExitCode.UNTRUSTED
 
 
-class _Later(GatewayError):
+class _Later(Exception):
     """What passes by itself: ``retry_after_seconds`` says when to try again."""
-
-    code = "gateway.later"
 
     def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 
-class LimitReached(_Later):
+class LimitReached(_Later, GatewayError):
     """The key asked more often, for more tokens or for more streams at once than it may."""
 
     code = "gateway.limit-reached"
@@ -82,7 +80,7 @@ class LimitReached(_Later):
     status = 429
 
 
-class ProviderBusy(_Later):
+class ProviderBusy(_Later, GatewayError):
     """Everything that the provider does at once is taken, and so is the queue or the time to wait in it."""
 
     code = "gateway.provider-busy"
