@@ -81,7 +81,7 @@ class Balances:
     """Microcredits by project, reservations by call, the batch that is not anchored yet.
 
     ``undelivered``: anchors that the audit trail may not have yet, by root. No batch goes over the end of a segment:
-    it is closed before a new one begins.
+    it is closed before a new one begins. ``known``: some snapshot was read.
     """
 
     spent: dict[str, int] = field(default_factory=dict)
@@ -89,6 +89,7 @@ class Balances:
     calls: dict[str, Reservation] = field(default_factory=dict)
     batch: Batch = field(default_factory=Batch)
     undelivered: dict[str, Anchor] = field(default_factory=dict)
+    known: bool = False
 
     def reserve(self, call: str, held: Reservation) -> None:
         """Hold an amount for ``call``."""
@@ -141,10 +142,10 @@ class Balances:
     def _apply_snapshot(self, line: Line) -> None:
         """The state begins here; where it is known already, the snapshot must tell the same."""
         told = _restored(line.body)
-        if line.n > 1 and self.calls | self.spent and (told.calls, told.spent) != (self.calls, self.spent):
+        if self.known and (told.calls, told.spent) != (self.calls, self.spent):
             raise ValueError("it tells other balances than the lines before it")
         self.spent, self.reserved, self.calls = told.spent, told.reserved, told.calls
-        self.batch, self.undelivered = told.batch, told.undelivered
+        self.batch, self.undelivered, self.known = told.batch, told.undelivered, True
 
     def snapshot(self) -> str:
         """The state as canonical JSON, for the first line of a segment (no receipt waits for an anchor then)."""
