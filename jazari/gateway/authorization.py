@@ -162,6 +162,4 @@ def may_use(key: KeyFacts, route: str) -> bool:
 def require_route(key: KeyFacts, route: str) -> None:
     """Raise ``RouteNotAllowed`` unless the key is for this route; ask before you say whether there is such a route."""
     if not may_use(key, route):
-        raise RouteNotAllowed(
-            f"This key is not for the model {route[:80]!r}: GET /v1/models lists what it is for."
-        )
+        raise RouteNotAllowed(f"This key is not for the model {route[:80]!r}: GET /v1/models lists what it is for.")

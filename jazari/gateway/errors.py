@@ -73,3 +73,80 @@ class RouteNotAllowed(GatewayError):
     code = "gateway.route-not-allowed"
     exit_code = ExitCode.REFUSED
     status = 403
+
+
+# Projects and keys: who gives them
+
+
+class BadScope(GatewayError):
+    """A key cannot have these routes, limits or times."""
+
+    code = "gateway.bad-scope"
+    exit_code = ExitCode.USAGE
+    status = 400
+
+
+class BadProject(GatewayError):
+    """A project cannot have this title, or a grant this note."""
+
+    code = "gateway.bad-project"
+    exit_code = ExitCode.USAGE
+    status = 400
+
+
+class BadCredits(GatewayError):
+    """No amount of credits, or more than one project can be granted."""
+
+    code = "gateway.bad-credits"
+    exit_code = ExitCode.USAGE
+    status = 400
+
+
+class ProjectExists(GatewayError):
+    code = "gateway.project-exists"
+    exit_code = ExitCode.CONFLICT
+    status = 409
+
+
+class ProjectNotFound(GatewayError):
+    code = "gateway.project-not-found"
+    exit_code = ExitCode.NOT_FOUND
+    status = 404
+
+
+class ProjectClosed(GatewayError):
+    """A closed project gets no credits and no keys any more."""
+
+    code = "gateway.project-closed"
+    exit_code = ExitCode.CONFLICT
+    status = 409
+
+
+class KeyExists(GatewayError):
+    """The project has a current key of this name."""
+
+    code = "gateway.key-exists"
+    exit_code = ExitCode.CONFLICT
+    status = 409
+
+
+class KeyNotFound(GatewayError):
+    code = "gateway.key-not-found"
+    exit_code = ExitCode.NOT_FOUND
+    status = 404
+
+
+class KeyNotCurrent(GatewayError):
+    """The key was revoked, or another has replaced it already."""
+
+    code = "gateway.key-not-current"
+    exit_code = ExitCode.CONFLICT
+    status = 409
+
+
+class SecretFileExists(GatewayError):
+    """The file that the new key should be written to is there already."""
+
+    code = "gateway.secret-file-exists"
+    exit_code = ExitCode.CONFLICT
+    status = 409
