@@ -32,10 +32,10 @@ def prompt_tokens(messages: list[dict[str, Any]]) -> int:
 
 def chat(document: dict[str, Any], behaviour: Behaviour) -> Answer:
     """`/v1/chat/completions`: a text, JSON that fits the schema, or a call of the tool that is asked for."""
-    tool = _tool_to_call(document)
-    message: dict[str, Any] = {"role": "assistant", "content": None if tool else _content(document, behaviour)}
+    tool = tool_to_call(document)
+    message: dict[str, Any] = {"role": "assistant", "content": None if tool else content_of(document, behaviour)}
     if tool:
-        message["tool_calls"] = [_call(tool)]
+        message["tool_calls"] = [call_of(tool)]
     reason = "tool_calls" if tool else _finish(document, behaviour)
     said = message["content"] or message["tool_calls"][0]["function"]["arguments"]
     usage = _usage(prompt_tokens(document["messages"]), count_tokens(said))
@@ -48,12 +48,12 @@ def chat(document: dict[str, Any], behaviour: Behaviour) -> Answer:
 def completion(document: dict[str, Any], behaviour: Behaviour) -> Answer:
     """`/v1/completions`: a text."""
     prompt = document["prompt"]
-    text = _content(document, behaviour)
+    text = content_of(document, behaviour)
     usage = _usage(count_tokens(prompt if isinstance(prompt, str) else " ".join(map(str, prompt))), count_tokens(text))
     head, reason = _head(document, "text_completion"), _finish(document, behaviour)
     if not document.get("stream"):
         return Answer([{**head, "choices": [_text_choice(text, reason)], "usage": usage}], stream=False)
-    events = [{**head, "choices": [_text_choice(piece, None)]} for piece in _pieces(text)]
+    events = [{**head, "choices": [_text_choice(piece, None)]} for piece in pieces(text)]
     events.append({**head, "choices": [_text_choice("", reason)]})
     return Answer([*events, *_usage_event(document, head, usage)], stream=True)
 
@@ -135,7 +135,8 @@ def _limit(document: dict[str, Any]) -> int | None:
     return int(found) if found else None
 
 
-def _content(document: dict[str, Any], behaviour: Behaviour) -> str:
+def content_of(document: dict[str, Any], behaviour: Behaviour) -> str:
+    """The text of an answer: JSON where that is the format asked for, else the behaviour's words."""
     wanted = document.get("response_format") or {}
     if wanted.get("type") == "json_schema":
         return json.dumps(instance(wanted["json_schema"].get("schema", {})), ensure_ascii=False)
@@ -150,7 +151,7 @@ def _finish(document: dict[str, Any], behaviour: Behaviour) -> str:
     return "length" if limit is not None and limit < behaviour.words else "stop"
 
 
-def _tool_to_call(document: dict[str, Any]) -> dict[str, Any] | None:
+def tool_to_call(document: dict[str, Any]) -> dict[str, Any] | None:
     """Required or named: that tool. Left to the model: the one whose name the last message says."""
     tools: list[dict[str, Any]] = [tool["function"] for tool in document.get("tools") or []]
     choice = document.get("tool_choice") or "auto"
@@ -163,7 +164,8 @@ def _tool_to_call(document: dict[str, Any]) -> dict[str, Any] | None:
     return next(iter(asked or (tools if choice in ("required", "any") else [])), None)
 
 
-def _call(tool: dict[str, Any]) -> dict[str, Any]:
+def call_of(tool: dict[str, Any]) -> dict[str, Any]:
+    """A call of this tool with arguments that fit its schema; its id is 9 letters and digits, as Mistral asks."""
     arguments = json.dumps(instance(tool.get("parameters") or {}), ensure_ascii=False)
     identity = hashlib.sha256(arguments.encode()).hexdigest()[:9]
     return {"id": identity, "type": "function", "function": {"name": tool["name"], "arguments": arguments}}
@@ -181,7 +183,7 @@ def _text_choice(text: str, reason: str | None) -> dict[str, Any]:
     return {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}
 
 
-def _pieces(text: str) -> list[str]:
+def pieces(text: str) -> list[str]:
     """Words, each with the space before it, so that they join to the text."""
     first, *rest = text.split(" ")
     return [first, *(" " + word for word in rest)]
@@ -190,12 +192,12 @@ def _pieces(text: str) -> list[str]:
 def _deltas(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if message["content"] is not None:
         yield {"role": "assistant", "content": ""}
-        yield from ({"content": piece} for piece in _pieces(message["content"]))
+        yield from ({"content": piece} for piece in pieces(message["content"]))
         return
     call = message["tool_calls"][0]
     opening = {**call, "index": 0, "function": {"name": call["function"]["name"], "arguments": ""}}
     yield {"role": "assistant", "content": None, "tool_calls": [opening]}
-    for piece in _pieces(call["function"]["arguments"]):
+    for piece in pieces(call["function"]["arguments"]):
         yield {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}
 
 

@@ -80,6 +80,10 @@ class StandIn:
         """The interface's document of an error."""
         raise NotImplementedError
 
+    def refusal(self, refused: Refused) -> dict[str, Any]:
+        """The document that tells a refusal."""
+        return self.error(refused.status, refused.sentence)
+
     def handler(self, interface: Interface) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """A route that reads, counts, faults and answers what ``interface`` makes of the document."""
 
@@ -109,7 +113,7 @@ class StandIn:
             fault = self.faults.choose(str(document.get("model", "")))
             answer = interface(document)
         except Refused as refused:
-            return web.json_response(self.error(refused.status, refused.sentence), status=refused.status)
+            return web.json_response(self.refusal(refused), status=refused.status)
         if fault is not None:
             self.counts.faults[fault] += 1
             answer = _lying(answer, fault)
