@@ -39,6 +39,7 @@ SLICES = {
     "governance": "The audit trail",
     "catalog": "Cards and the catalogue",
     "studies": "Data sets, studies, runs and the engine",
+    "gateway": "Inference",
     "nodes": "Running a node",
 }
 
