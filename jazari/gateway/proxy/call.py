@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ CLIENT_LEFT = 499
 _STREAM_HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 _REFUSALS = (PolicyRefuses, ProviderRefused, OutOfCredits)
 T = TypeVar("T")
+_log = logging.getLogger("jazari.gateway")
 
 
 @dataclass
@@ -149,6 +151,7 @@ class Call:
                     return await attempt(provider, target)
             except (ProviderFailed, PolicyRefuses) as error:
                 self._note(target, error.outcome if isinstance(error, ProviderFailed) else REFUSED)
+                _log.warning("%s: %s (%s)", self.id, error, error.code)
                 if self.first_byte_ms is not None:
                     raise
             except ProviderRefused:

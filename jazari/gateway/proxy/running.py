@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import aiohttp
 
@@ -22,6 +21,7 @@ from jazari.gateway.metrics import Metrics
 from jazari.gateway.proxy.live import Live, Provider
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.queries import newer_snapshot
+from jazari.gateway.receipt_files import journal_folder
 from jazari.gateway.secrets import read_secret
 from jazari.governance.spool import write_event
 from jazari.settings.home import Home
@@ -32,7 +32,6 @@ SYNC_SECONDS = 0.1
 """What a loss of power can take back at most: the receipts of so long."""
 ANCHOR_SECONDS = 60.0
 MOST_CONNECTIONS = 2_000
-JOURNAL = Path("gateway", "journal")
 _log = logging.getLogger("jazari.gateway")
 
 
@@ -40,9 +39,9 @@ _log = logging.getLogger("jazari.gateway")
 async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
     """The gateway of ``home``, with its chores done in the background until the block ends."""
     async with AsyncExitStack() as stack:
-        journal = Journal.open(home.path / JOURNAL)
+        journal = Journal.open(journal_folder(home.path))
         stack.callback(journal.close)
-        sessions = {reach: await stack.enter_async_context(_session(reach)) for reach in Reach}
+        sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
         providers = {name: _provider(home, name, one, sessions) for name, one in config.provider.items()}
         live = Live(config, providers, Ledger(journal), Metrics())
         await _look(live, home)
@@ -54,10 +53,14 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         await _anchor(live, home)
 
 
-def _session(reach: Reach) -> aiohttp.ClientSession:
+def guarded_session(reach: Reach) -> aiohttp.ClientSession:
+    """Connections that go only to addresses that ``reach`` allows. Make it inside the event loop."""
     connector = guarded_connector(reach, limit=MOST_CONNECTIONS, limit_per_host=0)
     # Neither proxies nor netrc of the shell: nothing goes elsewhere than gateway.toml says.
-    return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+    # What is packed is not unpacked: a small answer could become a large one (see ``upstream``).
+    return aiohttp.ClientSession(
+        connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+    )
 
 
 def _provider(home: Home, name: str, config: ProviderConfig, sessions: dict[Reach, aiohttp.ClientSession]) -> Provider:

@@ -111,7 +111,7 @@ class Upstream:
             request = self._session.post(
                 self._address + PATHS[kind],
                 data=data,
-                headers={"content-type": "application/json", **self._headers},
+                headers={"content-type": "application/json", "accept-encoding": "identity", **self._headers},
                 timeout=timeout,
                 allow_redirects=False,
             )
@@ -132,6 +132,8 @@ class Upstream:
                 response.close()
 
     async def _check(self, response: aiohttp.ClientResponse) -> None:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise BadAnswer(f"{self.name} packed its answer, which it was asked not to.")
         if response.status == 200:
             return
         if response.status in _THE_CLIENTS:
