@@ -25,9 +25,11 @@ def connect() -> None:
 def register_cards() -> None:
     """Make every card type known. Harmless to repeat."""
     from jazari.catalog import cards
+    from jazari.gateway import card_types as gateway_types
     from jazari.studies import card_types
 
     cards.register()
+    gateway_types.register()
     card_types.register()
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import BaseModel
 
+from jazari.gateway.configuration import GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
 from jazari.studies.data.mapped import harmonised
 from jazari.studies.data.mapping import ColumnMapping, Rule, check_mapping, parse_mapping
 from jazari.studies.data.schema import AgreedVariable, Schema, UnitRule, Variable, parse_schema
@@ -34,6 +36,11 @@ TABLES: dict[str, type[BaseModel]] = {
     "Mapping of columns": ColumnMapping,
     "A mapped variable": Rule,
     "Privacy terms": PrivacyTerms,
+    "The inference gateway": GatewayConfig,
+    "A provider": ProviderConfig,
+    "A route": RouteConfig,
+    "A target": Target,
+    "A price": PriceText,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
@@ -51,6 +58,10 @@ def default_of(model: type[BaseModel], name: str) -> str:
     value = field.get_default(call_default_factory=True)
     if value == ("",):
         return '`""`'
+    if isinstance(value, BaseModel):
+        return "empty" if value == type(value)() else str(value)
+    if isinstance(value, Decimal):
+        return f"`{value}`"
     return "empty" if value in (None, "", (), {}) else f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 

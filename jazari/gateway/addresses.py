@@ -1,0 +1,160 @@
+"""Which addresses the gateway dials: the check is on the address of the socket, so a name cannot be rebound past it.
+
+``guarded_connector`` gives aiohttp both parts: a resolver that leaves out refused addresses, and the last word when a
+socket is made, which also covers addresses written as numbers (aiohttp resolves only names).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from enum import StrEnum
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from jazari.gateway.errors import AddressRefused, ProviderRedirects
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Reach(StrEnum):
+    """Which addresses may be dialled for a provider."""
+
+    PUBLIC = "public"
+    PRIVATE_TOO = "private-too"
+    PRIVATE_ONLY = "private-only"
+
+
+_PRIVATE = [
+    ipaddress.ip_network(text)
+    for text in (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
+        "127.0.0.0/8", "169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10",
+    )
+]  # fmt: skip
+_METADATA = [
+    # Machines' credentials are served at these addresses of clouds; no provider of inference is there.
+    ipaddress.ip_network(text)
+    for text in ("169.254.169.254/32", "169.254.170.2/32", "100.100.100.200/32", "fd00:ec2::/32", "fd20:ce::254/128")
+]
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NOT_GLOBAL = [
+    # Deprecated relays, protocol assignments and documentation, whatever this version of Python says of them.
+    ipaddress.ip_network(text)
+    for text in ("192.88.99.0/24", "192.0.0.0/24", "2001::/23", "2001:db8::/32", "3fff::/20")
+]
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOW_32_BITS = (1 << 32) - 1
+
+
+def address_of(text: str) -> IPAddress | None:
+    """``text`` as an IP address, or None where it is a name."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def check_address(address: IPAddress, reach: Reach = Reach.PUBLIC) -> None:
+    """Raise ``AddressRefused`` unless ``reach`` allows to dial ``address``.
+
+    An address that carries an IPv4 one inside (mapped, 6to4, NAT64) is judged by that one.
+    """
+    inner = _carried(address)
+    private = _in(inner, _PRIVATE) and not _in(inner, _METADATA)
+    allowed = private if reach is Reach.PRIVATE_ONLY else _is_public(inner)
+    if reach is Reach.PRIVATE_TOO:
+        allowed = allowed or private
+    if not allowed:
+        raise AddressRefused(_refusal(address, reach, private))
+
+
+def _refusal(address: IPAddress, reach: Reach, private: bool) -> str:
+    if private:
+        return f"The address {address} is private: set private_address = true for the provider if you mean it."
+    if reach is Reach.PRIVATE_ONLY:
+        return f"The address {address} is not in your own network: use https to reach it."
+    return f"The address {address} is none that a provider can have: correct the provider's address."
+
+
+def _carried(address: IPAddress) -> IPAddress:
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & _LOW_32_BITS)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_public(address: IPAddress) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved and not _in(address, _NOT_GLOBAL)
+
+
+def _in(address: IPAddress, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves as the system does, without what ``reach`` does not allow; ``AddressRefused`` if nothing is left."""
+
+    def __init__(self, reach: Reach, inner: AbstractResolver | None = None) -> None:
+        self._reach = reach
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The allowed addresses of ``host``."""
+        if self._inner is None:
+            self._inner = ThreadedResolver()
+        found = await self._inner.resolve(host, port, family)
+        refused: AddressRefused | None = None
+        allowed: list[ResolveResult] = []
+        for result in found:
+            try:
+                check_text(result["host"], self._reach)
+                allowed.append(result)
+            except AddressRefused as error:
+                refused = error
+        if refused is not None and not allowed:
+            raise refused
+        return allowed
+
+    async def close(self) -> None:
+        """Nothing is held open here."""
+        if self._inner is not None:
+            await self._inner.close()
+
+
+def check_text(text: str, reach: Reach) -> None:
+    """``check_address`` of an address in text; one that cannot be read is refused."""
+    address = address_of(text)
+    if address is None:
+        raise AddressRefused(f"{text[:60]!r} is no IP address: correct the provider's address.")
+    check_address(address, reach)
+
+
+def guarded_connector(reach: Reach, resolver: AbstractResolver | None = None, **options: Any) -> aiohttp.TCPConnector:
+    """A connector that dials only what ``reach`` allows; ``options`` as of aiohttp's. Make it inside the event loop."""
+
+    def checked_socket(address: Any) -> socket.socket:
+        family, kind, protocol, _name, where = address
+        check_text(str(where[0]), reach)
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        return made
+
+    return aiohttp.TCPConnector(resolver=GuardedResolver(reach, resolver), socket_factory=checked_socket, **options)
+
+
+def refuse_redirect(status: int, provider: str) -> None:
+    """Raise ``ProviderRedirects`` for a status that sends the caller elsewhere: ask with ``allow_redirects=False``."""
+    if 300 <= status < 400:
+        raise ProviderRedirects(
+            f"The provider {provider} answers {status} and sends the call elsewhere, which is not followed: "
+            "correct its address."
+        )

@@ -1,0 +1,254 @@
+"""``gateway/gateway.toml``: where the gateway listens, who computes, and which aliases lead to whom.
+
+Everything is checked when it is read, so that the gateway refuses to start rather than to serve by half a file.
+Secrets are not in it: it names where they are (``secrets``).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import tomllib
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from jazari.catalog.cards.base import Reference
+from jazari.catalog.registry import explain
+from jazari.core.errors import BadIdentifier
+from jazari.core.files import plain_os_errors
+from jazari.core.identifiers import RecordRef, check_name
+from jazari.gateway.addresses import Reach, address_of, check_address
+from jazari.gateway.cards import ModelName
+from jazari.gateway.errors import AddressRefused, BadGatewayConfig, GatewayMissing, NoSuchRoute
+from jazari.gateway.secrets import check_secret_place
+from jazari.gateway.urls import check_provider_url
+from jazari.gateway.words import Kind, Protocol
+
+FILE = Path("gateway", "gateway.toml")
+"""Below the home of the node."""
+LARGEST = 1 << 20
+SCRIPTS = ("arabic", "latin", "tifinagh", "other")
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Credits = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)]
+Weight = Annotated[Decimal, Field(gt=0, le=100, decimal_places=6)]
+
+
+def _name(name: str) -> str:
+    try:
+        return check_name(name)
+    except BadIdentifier as error:
+        raise ValueError(str(error)) from error
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Alias = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+"""What a client writes as ``model``: ``chat``, ``mistral-small-3.2``."""
+SecretPlace = Annotated[str, Field(max_length=300), AfterValidator(check_secret_place)]
+
+
+class _Settings(BaseModel):
+    # Strict, and read from JSON: a number in quotes is refused, while a text becomes a word or an exact decimal.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class PriceText(_Settings):
+    """Inference credits for 1000 tokens of prompt and of answer, exact.
+
+    ``weights`` multiply the price of text in a script, so that a language does not pay for how tokens are cut.
+    """
+
+    input: Credits = Decimal(0)
+    output: Credits = Decimal(0)
+    weights: dict[str, Weight] = Field(default_factory=dict)
+
+    @field_validator("weights")
+    @classmethod
+    def _known_scripts(cls, weights: dict[str, Decimal]) -> dict[str, Decimal]:
+        unknown = sorted(set(weights) - set(SCRIPTS))
+        if unknown:
+            raise ValueError(f"{unknown[0][:40]!r} is no script: use {', '.join(SCRIPTS)}")
+        return weights
+
+
+class ProviderConfig(_Settings):
+    """``[provider.NAME]``: who computes, as this node reaches it.
+
+    ``card`` is the record that attests who runs it. ``private_address``: it may be on loopback, a private or link-local
+    address; else such addresses are refused when they are dialled. ``most_at_once`` counts calls; ``threads`` is of the
+    embedded engine, None for its own choice.
+    """
+
+    card: Reference
+    protocol: Protocol
+    address: str | None = None
+    secret: SecretPlace | None = None
+    private_address: bool = False
+    most_at_once: int = Field(default=16, ge=1, le=10_000)
+    threads: int | None = Field(default=None, ge=1, le=1024)
+
+    @field_validator("card")
+    @classmethod
+    def _of_a_provider(cls, card: str) -> str:
+        if RecordRef.parse(card).type != "provider":
+            raise ValueError("name a record of type provider, NAMESPACE/provider/NAME@VERSION")
+        return card
+
+    @model_validator(mode="after")
+    def _reachable(self) -> ProviderConfig:
+        if self.protocol is Protocol.EMBEDDED:
+            if self.address is not None or self.secret is not None or self.private_address:
+                raise ValueError("an embedded provider has no address and no secret: leave them out")
+            return self
+        if self.threads is not None:
+            raise ValueError("only an embedded provider has threads")
+        if self.address is None:
+            raise ValueError("the address is missing")
+        _check_reach(self.address, self.reach)
+        return self
+
+    @property
+    def reach(self) -> Reach:
+        """Which addresses the gateway may dial for it. Without TLS, and for the embedded engine, only private ones."""
+        if self.protocol is Protocol.EMBEDDED:
+            return Reach.PRIVATE_ONLY
+        if not self.private_address:
+            return Reach.PUBLIC
+        return Reach.PRIVATE_TOO if (self.address or "").startswith("https://") else Reach.PRIVATE_ONLY
+
+
+def _check_reach(address: str, reach: Reach) -> None:
+    parts = check_provider_url(address)
+    if parts.scheme == "http" and reach is not Reach.PRIVATE_ONLY:
+        raise ValueError("write https, or set private_address = true for a machine in your own network")
+    literal = address_of(parts.hostname or "")
+    if literal is not None:
+        try:
+            check_address(literal, reach)
+        except AddressRefused as error:
+            raise ValueError(str(error)) from error
+
+
+class Target(_Settings):
+    """A provider and the model that it is asked for; ``weight`` is its share in a weighted route."""
+
+    provider: Name
+    model: ModelName
+    weight: int = Field(default=1, ge=1, le=1000)
+
+
+class RouteConfig(_Settings):
+    """``[route.ALIAS]``: what a client asks for by ``ALIAS``, and who may answer.
+
+    ``ordered`` tries targets as written, ``weighted`` in an order drawn by weight. Seconds: to connect, to the first
+    token, between tokens, and for the whole call. ``attempts`` counts targets tried before the first byte.
+    """
+
+    kind: Kind
+    order: Literal["ordered", "weighted"] = "ordered"
+    targets: tuple[Target, ...] = Field(min_length=1, max_length=50)
+    connect_seconds: Seconds = 3
+    first_token_seconds: Seconds = 30
+    stall_seconds: Seconds = 20
+    whole_seconds: Seconds = 600
+    attempts: int = Field(default=3, ge=1, le=10)
+    price: PriceText = PriceText()
+    most_output_tokens: int = Field(default=4096, ge=1, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _sound(self) -> RouteConfig:
+        pairs = [(target.provider, target.model) for target in self.targets]
+        if len(set(pairs)) != len(pairs):
+            raise ValueError("a target is listed twice")
+        if self.order == "ordered" and any("weight" in target.model_fields_set for target in self.targets):
+            raise ValueError('weights count only with order = "weighted"')
+        if max(self.connect_seconds, self.first_token_seconds, self.stall_seconds) > self.whole_seconds:
+            raise ValueError("no time-out may be longer than whole_seconds")
+        return self
+
+
+class GatewayConfig(_Settings):
+    """The whole file. ``policy`` is the name of the residency card in this node's own log.
+
+    ``tls``: ``auto`` speaks plain HTTP on loopback and TLS with the node's certificate elsewhere; ``always`` TLS.
+    """
+
+    host: str = Field(default="127.0.0.1", max_length=253)
+    port: int = Field(default=8460, ge=1, le=65_535)
+    tls: Literal["auto", "always"] = "auto"
+    policy: Name = "main"
+    provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
+    route: dict[Alias, RouteConfig] = Field(default_factory=dict, max_length=1000)
+
+    @field_validator("host")
+    @classmethod
+    def _usable_host(cls, host: str) -> str:
+        if host != "localhost" and address_of(host) is None:
+            raise ValueError("write an IP address of this machine, 0.0.0.0 for all, or localhost")
+        return host
+
+    @model_validator(mode="after")
+    def _known_providers(self) -> GatewayConfig:
+        for alias, route in self.route.items():
+            unknown = [target.provider for target in route.targets if target.provider not in self.provider]
+            if unknown:
+                raise ValueError(f"the route {alias} names the provider {unknown[0]}, which is not declared")
+        return self
+
+    @cached_property
+    def uses_tls(self) -> bool:
+        """Whether the gateway listens with TLS; plain HTTP never leaves the machine."""
+        loopback = self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        return self.tls == "always" or not loopback
+
+    def find_route(self, alias: str) -> RouteConfig:
+        """The route that clients call ``alias``; ``NoSuchRoute`` otherwise. Names of others are not told."""
+        try:
+            return self.route[alias]
+        except KeyError:
+            raise NoSuchRoute(f"There is no model {alias[:64]!r} here: ask /v1/models for those that are.") from None
+
+    def models_of(self, provider: str) -> tuple[str, ...]:
+        """The models that routes ask of ``provider``, each once."""
+        asked = (target for route in self.route.values() for target in route.targets if target.provider == provider)
+        return tuple(dict.fromkeys(target.model for target in asked))
+
+
+def read_gateway(home: Path) -> GatewayConfig:
+    """The gateway's settings below ``home``; ``GatewayMissing`` or ``BadGatewayConfig`` where there are none to use."""
+    path = home / FILE
+    if not path.exists():
+        raise GatewayMissing(f"There is no {path}: create it with `jazari gateway create`.")
+    with plain_os_errors(path), path.open("rb") as file:
+        raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise BadGatewayConfig(f"{path} is larger than {LARGEST >> 20} MiB: it only names providers and routes.")
+    try:
+        return parse_gateway(raw.decode())
+    except UnicodeDecodeError as error:
+        raise BadGatewayConfig(f"{path} is not UTF-8: save it as such.") from error
+    except BadGatewayConfig as error:
+        raise BadGatewayConfig(f"{path}: {error}") from error
+
+
+def parse_gateway(text: str) -> GatewayConfig:
+    """The settings that the TOML ``text`` holds; ``BadGatewayConfig`` names the first thing that is wrong."""
+    try:
+        return GatewayConfig.model_validate_json(json.dumps(tomllib.loads(text), default=_no_date))
+    except ValidationError as error:
+        raise BadGatewayConfig(f"{explain(error)}; correct it.") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadGatewayConfig(f"it is not valid TOML: {error}; correct it.") from error
+
+
+def _no_date(value: Any) -> str:
+    raise BadGatewayConfig(f"{str(value)[:40]} is a date or a time, which no setting is; correct it.")
+
+
+def default_text() -> str:
+    """A first ``gateway.toml``: valid as it is, without providers, with examples to uncomment."""
+    return Path(__file__).with_name("gateway.toml").read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+"""HTTP below any framework: bodies with limits, JSON answers, and errors as API clients of this field expect them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+from jazari.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = Sequence[tuple[bytes, bytes]]
+
+LARGEST_BODY = 20_000_000
+"""Bytes: images travel inside requests, as base64."""
+SLOWEST_SECONDS = 60.0
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "invalid_request_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+}
+
+
+class ClientLeft(Exception):
+    """The client closed its connection: nobody reads an answer."""
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The value of a header, empty if it is absent; ``name`` in small letters."""
+    found = [value for key, value in scope["headers"] if key == name]
+    # The same header twice has two readers, who may each believe another one: neither counts.
+    return found[0].decode("latin-1").strip() if len(found) == 1 else ""
+
+
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body; ``BodyTooLarge`` above ``LARGEST_BODY`` bytes, ``BodyTooSlow``, ``ClientLeft``."""
+    announced = header(scope, b"content-length")
+    if announced.isdigit() and int(announced[:18]) > LARGEST_BODY:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(SLOWEST_SECONDS):
+            return await _read(receive)
+    except TimeoutError:
+        raise BodyTooSlow(f"The request took more than {SLOWEST_SECONDS:.0f} s to arrive: send it again.") from None
+
+
+async def _read(receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise _too_large()
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"The request is larger than {LARGEST_BODY:,} bytes: send a smaller one.")
+
+
+async def send_json(send: Send, value: Any, status: int = 200, headers: Headers = ()) -> None:
+    """Answer with a JSON document."""
+    await send_bytes(send, json.dumps(value, ensure_ascii=False).encode(), status=status, headers=headers)
+
+
+async def send_bytes(
+    send: Send, body: bytes, kind: bytes = b"application/json", status: int = 200, headers: Headers = ()
+) -> None:
+    """Answer with a whole body of content type ``kind``."""
+    fixed = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_document(error: GatewayError) -> dict[str, Any]:
+    """An error as the ``openai`` client reads it (``error``) and as the ``mistralai`` client does (the rest)."""
+    kind = _TYPES.get(error.status, "api_error")
+    inner = {"message": str(error), "type": kind, "param": error.param or None, "code": error.code}
+    return {"error": inner, "object": "error", "message": str(error), "type": kind, "code": error.code}
+
+
+async def send_error(send: Send, error: GatewayError, headers: Headers = ()) -> None:
+    """Answer with ``error`` and its HTTP status."""
+    wait = error.retry_after_seconds
+    more = [] if wait is None else [(b"retry-after", str(math.ceil(wait)).encode())]
+    if error.status == 401:
+        more.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, BodyTooLarge | BodyTooSlow):
+        more.append((b"connection", b"close"))  # the rest of the body is not wanted
+    await send_json(send, error_document(error), error.status, [*more, *headers])

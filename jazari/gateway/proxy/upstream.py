@@ -1,0 +1,188 @@
+"""One attempt at one provider: send the question, and give its answer whole or event by event.
+
+Every way in which a provider can fail becomes one of the ``ProviderFailed`` errors; what it says then never reaches a
+client, since it may quote secrets. Only a request that it refuses as wrong (400, 413, 422) is told, as that is the
+client's to correct. Nothing is followed elsewhere: a redirect is a failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from jazari.gateway.errors import (
+    AddressRefused,
+    BadAnswer,
+    ProviderAway,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderRefused,
+    ProviderSilent,
+)
+from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
+from jazari.gateway.words import Kind
+
+LARGEST_ANSWER = 20_000_000
+"""Bytes of a whole answer; a stream is bounded event by event and by its time."""
+LARGEST_COMPLAINT = 2_000
+PATHS = {Kind.CHAT: "/chat/completions", Kind.COMPLETION: "/completions", Kind.EMBEDDING: "/embeddings"}
+_THE_CLIENTS = (400, 413, 415, 422)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a provider may take, in seconds: to connect, to its first token, between tokens, in all."""
+
+    connect: float
+    first_token: float
+    stall: float
+    whole: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """A whole answer or one event of a stream: the bytes as they came, and the JSON in them (None for ``[DONE]``)."""
+
+    raw: bytes
+    chunk: dict[str, Any] | None
+
+
+class Upstream:
+    """A provider at the far end of one pool of connections.
+
+    ``address`` is the API's base (``https://host/v1``); ``headers`` hold its secret.
+    """
+
+    def __init__(self, name: str, address: str, headers: dict[str, str], session: aiohttp.ClientSession) -> None:
+        self.name = name
+        self._address = address.rstrip("/")
+        self._headers = headers
+        self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
+        self._session = session
+
+    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience) -> Event:
+        """The whole answer to ``body``; raises ``ProviderFailed`` or ``ProviderRefused``."""
+        async with self._opened(kind, body, patience) as response:
+            # Headers may come long before a whole answer is computed, which only the time in all bounds.
+            data = await _within(patience.whole, _read_bounded(response, LARGEST_ANSWER))
+            return Event(data, parse_event(data))
+
+    @asynccontextmanager
+    async def stream(self, kind: Kind, body: dict[str, Any], patience: Patience) -> AsyncIterator[AsyncIterator[Event]]:
+        """The events of the answer to ``body``; leaving the context early hangs up on the provider."""
+        async with self._opened(kind, body, patience) as response:
+            if response.content_type != "text/event-stream":
+                raise BadAnswer(f"{self.name} answered with {response.content_type[:60]} where events were asked for.")
+            yield self._events(response, patience)
+
+    async def _events(self, response: aiohttp.ClientResponse, patience: Patience) -> AsyncIterator[Event]:
+        cutter, now = EventCutter(), asyncio.get_running_loop().time
+        due = now() + patience.first_token
+        while True:
+            # Until the next event, not the next byte: comments and a slow drip are no answer.
+            data = await _within(max(due - now(), 0.0), response.content.readany())
+            if not data:
+                raise BadAnswer(f"{self.name} broke off before the end of its answer.")
+            for raw in cutter.feed(data):
+                payload = data_of(raw)
+                if payload == b"[DONE]":
+                    yield Event(raw, None)
+                    await _finish(response)
+                    return
+                if payload:
+                    yield Event(raw, parse_event(payload))
+                    due = now() + patience.stall
+
+    @asynccontextmanager
+    async def _opened(
+        self, kind: Kind, body: dict[str, Any], patience: Patience
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        timeout = aiohttp.ClientTimeout(total=patience.whole, sock_connect=patience.connect)
+        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        response: aiohttp.ClientResponse | None = None
+        try:
+            request = self._session.post(
+                self._address + PATHS[kind],
+                data=data,
+                headers={"content-type": "application/json", **self._headers},
+                timeout=timeout,
+                allow_redirects=False,
+            )
+            response = await _within(patience.connect + patience.first_token, request)
+            await self._check(response)
+            yield response
+        except AddressRefused as error:
+            raise ProviderAway(str(error)) from None
+        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, OSError) as error:
+            if isinstance(error, TimeoutError):
+                raise ProviderSilent(f"{self.name} took longer than {patience.whole:g} s.") from None
+            raise ProviderAway(f"{self.name} cannot be reached ({type(error).__name__}).") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise BadAnswer(f"{self.name} broke off or answered nonsense ({type(error).__name__}).") from None
+        finally:
+            if response is not None:
+                # A finished answer gives its connection back by itself; any other must not go on.
+                response.close()
+
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        if response.status == 200:
+            return
+        if response.status in _THE_CLIENTS:
+            said = self._complaint(await _within(5.0, _read_bounded(response, LARGEST_COMPLAINT, cut=True)))
+            raise ProviderRefused(f"The provider does not take this request: {said}")
+        if response.status == 429:
+            raise ProviderBusy(f"{self.name} has too much to do.", _seconds(response.headers.get("retry-after", "")))
+        raise ProviderFailed(f"{self.name} answered with status {response.status}.")
+
+    def _complaint(self, data: bytes) -> str:
+        """The sentence in a provider's error: printable, short, without our secret if it is quoted."""
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            return "it gave no reason that can be read."
+        inner = value.get("error", value) if isinstance(value, dict) else None
+        said = inner.get("message") if isinstance(inner, dict) else inner
+        text = "".join(c if c.isprintable() else " " for c in said[:500]) if isinstance(said, str) else ""
+        for secret in self._secrets:
+            text = text.replace(secret, "...")
+        return text or "it gave no reason that can be read."
+
+
+async def _finish(response: aiohttp.ClientResponse) -> None:
+    """Read the end of a stream that is over, so that its connection serves the next call."""
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(1.0):
+            await response.content.readany()
+
+
+def _seconds(retry_after: str) -> float:
+    """What a Retry-After header asks for, in seconds; 1 where it gives a date or nothing (RFC 9110, 10.2.3)."""
+    return float(retry_after) if retry_after.isdigit() and len(retry_after) < 6 else 1.0
+
+
+async def _within(seconds: float, what: Any) -> Any:
+    try:
+        async with asyncio.timeout(seconds):
+            return await what
+    except TimeoutError:
+        raise ProviderSilent(f"The provider said nothing for {seconds:g} s.") from None
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, most: int, cut: bool = False) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            if cut:
+                break
+            raise BadAnswer(f"The provider's answer is larger than {most:,} bytes.")
+    return b"".join(parts)[:most]
