@@ -27,9 +27,9 @@ from jazari.gateway.words import DataClass
 ANY_ROUTE = "*"
 """In a key's list of routes: every route, also those that are added later."""
 
-# 8 random bytes in hexadecimal, then 32 in base64 for URLs without padding (RFC 4648, section 5).
-_SECRET = re.compile(r"jz-([0-9a-f]{16})-[A-Za-z0-9_-]{43}", re.ASCII)
-_BEARER = re.compile(r"bearer +(\S+)", re.IGNORECASE | re.ASCII)
+# The scheme in any case and at least one space (RFC 9110, section 11.4), then the key: 8 random bytes in hexadecimal
+# and 32 in base64 for URLs without padding (RFC 4648, section 5).
+_BEARER = re.compile(r"[ \t]*[Bb][Ee][Aa][Rr][Ee][Rr] +(jz-([0-9a-f]{16})-[A-Za-z0-9_-]{43})[ \t]*", re.ASCII)
 # Compared with where no key has the id, so that the answer takes as long as for a key that exists.
 _NOBODY = bytes(32)
 
@@ -98,8 +98,8 @@ def find_key(snapshot: KeySnapshot, header: str | bytes | None, now: datetime) -
     Raises ``BadKey`` for a header that holds none that exists. Only to who has the whole secret it says more:
     ``RevokedKey`` or ``ExpiredKey``. None of them names the project.
     """
-    secret = _secret_in(header)
-    key = snapshot.keys.get(_id_of(secret))
+    key_id, secret = _written_in(header)
+    key = snapshot.keys.get(key_id)
     matches = hmac.compare_digest(secret_digest(secret), key.digest if key else _NOBODY)
     if key is None or not matches:
         raise BadKey("This key is not known here: send 'Authorization: Bearer jz-...' with a key of this gateway.")
@@ -110,16 +110,11 @@ def find_key(snapshot: KeySnapshot, header: str | bytes | None, now: datetime) -
     return key
 
 
-def _secret_in(header: str | bytes | None) -> str:
-    """What follows ``Bearer``; empty where there is none. Latin-1 reads any bytes, and no key has them."""
+def _written_in(header: str | bytes | None) -> tuple[str, str]:
+    """The id and the whole key; both empty where there is none. Latin-1 reads any bytes, and no key has them."""
     text = header.decode("latin-1") if isinstance(header, bytes) else header or ""
-    found = _BEARER.fullmatch(text.strip(" \t"))
-    return found[1] if found and found[1].isascii() else ""
-
-
-def _id_of(secret: str) -> str:
-    found = _SECRET.fullmatch(secret)
-    return found[1] if found else ""
+    found = _BEARER.fullmatch(text)
+    return (found[2], found[1]) if found else ("", "")
 
 
 def data_class_of(key: KeyFacts, asked: str | None) -> tuple[DataClass, bool]:

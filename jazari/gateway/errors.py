@@ -169,7 +169,6 @@ class BadScope(GatewayError):
 
     code = "gateway.bad-scope"
     exit_code = ExitCode.USAGE
-    status = 400
 
 
 class BadProject(GatewayError):
@@ -177,7 +176,6 @@ class BadProject(GatewayError):
 
     code = "gateway.bad-project"
     exit_code = ExitCode.USAGE
-    status = 400
 
 
 class BadCredits(GatewayError):
@@ -185,19 +183,16 @@ class BadCredits(GatewayError):
 
     code = "gateway.bad-credits"
     exit_code = ExitCode.USAGE
-    status = 400
 
 
 class ProjectExists(GatewayError):
     code = "gateway.project-exists"
     exit_code = ExitCode.CONFLICT
-    status = 409
 
 
 class ProjectNotFound(GatewayError):
     code = "gateway.project-not-found"
     exit_code = ExitCode.NOT_FOUND
-    status = 404
 
 
 class ProjectClosed(GatewayError):
@@ -205,7 +200,6 @@ class ProjectClosed(GatewayError):
 
     code = "gateway.project-closed"
     exit_code = ExitCode.CONFLICT
-    status = 409
 
 
 class KeyExists(GatewayError):
@@ -213,13 +207,11 @@ class KeyExists(GatewayError):
 
     code = "gateway.key-exists"
     exit_code = ExitCode.CONFLICT
-    status = 409
 
 
 class KeyNotFound(GatewayError):
     code = "gateway.key-not-found"
     exit_code = ExitCode.NOT_FOUND
-    status = 404
 
 
 class KeyNotCurrent(GatewayError):
@@ -227,7 +219,6 @@ class KeyNotCurrent(GatewayError):
 
     code = "gateway.key-not-current"
     exit_code = ExitCode.CONFLICT
-    status = 409
 
 
 class SecretFileExists(GatewayError):
@@ -235,7 +226,6 @@ class SecretFileExists(GatewayError):
 
     code = "gateway.secret-file-exists"
     exit_code = ExitCode.CONFLICT
-    status = 409
 
 
 # Money, receipts and limits

@@ -24,9 +24,9 @@ from jazari.gateway.errors import (
     KeyNotFound,
     ProjectClosed,
     ProjectExists,
-    ProjectNotFound,
 )
 from jazari.gateway.models import Grant, Key, KeysVersion, Project
+from jazari.gateway.queries import find_project
 from jazari.gateway.scopes import (
     MOST_GRANTED,
     Scope,
@@ -90,7 +90,7 @@ def grant(name: str, amount: int, note: str, actor: str) -> int:
 def close_project(name: str, actor: str) -> Project:
     """End a project for good: from now on none of its keys opens. Harmless to repeat. Raises ``ProjectNotFound``."""
     with _change():
-        project = _project(name)
+        project = find_project(name)
         if project.closed is None:
             project.closed = clock.now()
             project.save(update_fields=["closed"])
@@ -180,15 +180,8 @@ def _change() -> Iterator[None]:
         yield
 
 
-def _project(name: str) -> Project:
-    found = Project.objects.filter(name=name).first()
-    if found is None:
-        raise ProjectNotFound(f"There is no project {name[:60]!r}: see `jazari projects list`.")
-    return found
-
-
 def _open_project(name: str) -> Project:
-    found = _project(name)
+    found = find_project(name)
     if found.closed is not None:
         raise ProjectClosed(f"The project {found} was closed for good: create another.")
     return found

@@ -78,6 +78,31 @@ def grant(
     Output(as_json).print_result(facts, f"{name} was granted {credits_text(total)} credits in all.")
 
 
+@command(projects_app, "show", example="jazari projects show civil-registry")
+def show(name: Name, home: HomeOption, as_json: JsonOption = False) -> None:
+    """Show what was granted to a project: when, how much and why."""
+    prepare(home, migrate=True)
+    from jazari.core.clock import timestamp
+    from jazari.gateway import queries
+    from jazari.gateway.scopes import credits_text
+
+    out = Output(as_json)
+    project, found = queries.find_project(name), queries.list_grants(name)
+    grants = [{"moment": timestamp(one.moment), "microcredits": one.amount, "note": one.note} for one in found]
+    facts = {
+        "project": project.name,
+        "title": project.title,
+        "granted_microcredits": sum(one.amount for one in found),
+        "closed": timestamp(project.closed) if project.closed else None,
+        "grants": grants,
+    }
+    out.say(project.title)
+    if found:
+        rows = [(timestamp(one.moment), credits_text(one.amount), one.note) for one in found]
+        out.table("Grants", ("moment", "credits", "note"), rows)
+    out.print_result(facts, f"Closed on {facts['closed']}." if project.closed else "" if found else "No credits yet.")
+
+
 @command(projects_app, "close", example="jazari projects close pilot")
 def close(name: Name, home: HomeOption, as_json: JsonOption = False) -> None:
     """Close a project for good: none of its keys opens any more. What it spent stays in the receipts."""

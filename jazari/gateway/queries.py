@@ -9,7 +9,8 @@ from django.db.models.functions import Coalesce
 
 from jazari.core import clock
 from jazari.gateway.authorization import KeyFacts, KeySnapshot, ProjectFacts
-from jazari.gateway.models import Key, KeysVersion, Project
+from jazari.gateway.errors import ProjectNotFound
+from jazari.gateway.models import Grant, Key, KeysVersion, Project
 from jazari.gateway.words import DataClass
 
 
@@ -49,6 +50,19 @@ def list_projects(*, closed: bool = False) -> list[ProjectFacts]:
     """The projects by name; the closed ones too if asked."""
     found = (_project_facts(project) for project in _with_grants())
     return [project for project in found if closed or not project.closed]
+
+
+def find_project(name: str) -> Project:
+    """The project of this name, open or closed; ``ProjectNotFound`` if there never was one."""
+    found = Project.objects.filter(name=name).first()
+    if found is None:
+        raise ProjectNotFound(f"There is no project {name[:60]!r}: see `jazari projects list`.")
+    return found
+
+
+def list_grants(project: str) -> list[Grant]:
+    """What was granted to a project, oldest first. Raises ``ProjectNotFound``."""
+    return list(find_project(project).grants.all())
 
 
 def list_keys(project: str = "", *, over: bool = False) -> list[Key]:

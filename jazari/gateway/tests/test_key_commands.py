@@ -81,9 +81,14 @@ def test_a_project_is_made_granted_listed_and_closed(operator: Operator) -> None
         "closed": False,
     }
     assert "1001" in operator.types("projects", "list").output
+    shown = operator.json("projects", "show", "registry")
+    assert [(one["microcredits"], one["note"]) for one in shown["grants"]] == [(1_000_500_000, "2026"), (500_000, "")]
+    assert (shown["granted_microcredits"], shown["closed"]) == (1_001_000_000, None)
+    assert "1000.5" in operator.types("projects", "show", "registry").output
     assert operator.json("projects", "close", "registry")["closed"].endswith("Z")
     assert operator.json("projects", "list") == {"projects": []}
     assert "None yet" in operator.types("projects", "list").output
+    assert "Closed on 2" in operator.types("projects", "show", "registry").output
     assert operator.json("projects", "list", "--closed")["projects"][0]["closed"]
 
 
@@ -202,6 +207,7 @@ def test_revoking_again_says_that_nothing_was_left(operator: Operator) -> None:
         (("projects", "grant", "registry", "1e9"), "gateway.bad-credits", ExitCode.USAGE),
         (("projects", "grant", "registry", "1", "--note", "a\x1b[31m"), "gateway.bad-project", ExitCode.USAGE),
         (("projects", "grant", "nothing", "1"), "gateway.project-not-found", ExitCode.NOT_FOUND),
+        (("projects", "show", "nothing"), "gateway.project-not-found", ExitCode.NOT_FOUND),
         (("projects", "close", "nothing"), "gateway.project-not-found", ExitCode.NOT_FOUND),
         (("keys", "create", "registry", "Web", *WEB[4:]), "core.bad-identifier", ExitCode.USAGE),
         ((*WEB[:4], "--route", "a b", "--class", "public"), "gateway.bad-scope", ExitCode.USAGE),

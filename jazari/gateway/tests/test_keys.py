@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from jazari.core import clock
+from jazari.core import clock, events
+from jazari.core.audit import AuditEvent
 from jazari.core.errors import BadIdentifier, JazariError
 from jazari.gateway import operations, queries
 from jazari.gateway.authorization import EMPTY, KeyFacts, find_key
@@ -127,6 +128,16 @@ class TestGrants:
         assert operations.grant("registry", 1, "", "node") == 1_500_001
         operations.create_project("other", "Other", "node")
         assert queries.keys_snapshot().grants == {"registry": 1_500_001, "other": 0}
+
+    def test_each_grant_is_kept_with_its_reason(self) -> None:
+        operations.grant("registry", 2, "budget of 2026", "node")
+        operations.grant("registry", 3, "", "fes")
+        kept = [(one.amount, one.note, one.actor, one.moment) for one in queries.list_grants("registry")]
+        assert kept == [(2, "budget of 2026", "node", NOW), (3, "", "fes", NOW)]
+        operations.close_project("registry", "node")
+        assert len(queries.list_grants("registry")) == 2
+        with pytest.raises(ProjectNotFound):
+            queries.list_grants("nothing")
 
     @pytest.mark.parametrize("amount", [0, -1, MOST_GRANTED + 1, 2**63, 2**200])
     def test_an_impossible_amount_leaves_nothing(self, amount: int) -> None:
@@ -285,17 +296,20 @@ class TestRotation:
         with pytest.raises(BadScope):
             operations.rotate_key("registry/web", "node", overlap=overlap)
 
-    def test_what_fails_leaves_the_old_key_as_it_was(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        old = make()
+    def test_what_the_audit_trail_cannot_take_does_not_happen(self) -> None:
+        old, before = make(), trail()
 
-        def refuse(_event: object) -> None:
+        def refuse(_event: AuditEvent) -> None:
             raise RuntimeError("the audit trail cannot be written")
 
-        monkeypatch.setattr(operations.events, "emit", refuse)
-        with pytest.raises(RuntimeError):
-            operations.rotate_key("registry/web", "node", overlap=timedelta(0))
+        events.subscribe(AuditEvent, refuse)
+        try:
+            with pytest.raises(RuntimeError):
+                operations.rotate_key("registry/web", "node", overlap=timedelta(0))
+        finally:
+            events.unsubscribe(AuditEvent, refuse)
         assert opened(old.secret).id == old.key.id
-        assert Key.objects.count() == 1
+        assert (Key.objects.count(), trail()) == (1, before)
 
 
 class TestRevoking:
