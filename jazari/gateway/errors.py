@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from jazari.core.errors import ExitCode, JazariError
@@ -21,6 +22,8 @@ class GatewayError(JazariError):
     status: ClassVar[int] = 500
     param: str = ""
     retry_after_seconds: float | None = None
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """What an API client gets besides: the id of the receipt."""
 
 
 # Policy, routes and settings

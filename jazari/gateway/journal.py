@@ -46,12 +46,13 @@ class Journal:
         self.number = 0
         self.head = GENESIS
         self.replay: list[Line] = []
-        self._segment_bytes = segment_bytes
+        self._segment_bytes = self._roll_at = segment_bytes
         self._held = contextlib.ExitStack()
         self._swap = threading.Lock()
         self._descriptor = -1
         self._size = 0
         self._unsynced = False
+        self._torn = False
         self._broken = False
         self._ballast = folder / "ballast"
         self._has_ballast = False
@@ -131,15 +132,17 @@ class Journal:
     @property
     def full(self) -> bool:
         """Whether it is time to ``roll``."""
-        return self._size >= self._segment_bytes
+        return self._size >= self._roll_at
 
     def roll(self, snapshot: str) -> bool:
-        """Begin a new segment with ``snapshot`` (canonical JSON); False where the disk has no room for it yet."""
+        """Begin a new segment with ``snapshot`` (canonical JSON); False: no room yet, try later."""
         try:
             with plain_os_errors(self.folder):
                 self._begin(snapshot)
         except JazariError:
+            self._roll_at = self._size + self._segment_bytes // 8
             return False
+        self._roll_at = self._segment_bytes
         return True
 
     def append(self, kind: str, body: str, *, owed: bool = False) -> int:
@@ -159,16 +162,17 @@ class Journal:
                 raise self._unwritable(error.strerror or "it fails") from error
             return self.append(kind, body, owed=owed)
         self.number, self.head, self._size, self._unsynced = number, digest, self._size + len(data), True
+        self._torn = False
         return number
 
     def _write(self, data: bytes) -> None:
-        try:
-            written = os.write(self._descriptor, data)
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
-        except OSError:
+        """Write a whole line; what an earlier failure left of one is cut off first."""
+        if self._torn:
             os.ftruncate(self._descriptor, self._size)
-            raise
+        self._torn = True
+        written = os.write(self._descriptor, data)
+        while written < len(data):
+            written += os.write(self._descriptor, data[written:])
 
     def sync(self) -> None:
         """Make all that was appended survive a loss of power. Blocks; callable from another thread.

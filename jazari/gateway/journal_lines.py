@@ -10,12 +10,16 @@ from typing import Any
 
 GENESIS = "0" * 64
 _SEAL = b',"hash":"'
+_BODY = len(b'{"at":"2026-11-26T09:00:00Z","body":')
 _SEAL_LENGTH = len(_SEAL) + 64 + 2  # ,"hash":"<64>"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is whole: its number (from 1), moment, kind, body, and the hashes that chain it."""
+    """A line that is whole: its number (from 1), moment, kind, body, and the hashes that chain it.
+
+    ``text`` is the body's canonical JSON, as it was written.
+    """
 
     n: int
     at: str
@@ -23,6 +27,7 @@ class Line:
     body: dict[str, Any]
     prev: str
     hash: str
+    text: bytes
 
 
 class BadLine(ValueError):
@@ -38,13 +43,14 @@ def line_bytes(n: int, at: str, kind: str, body: str, prev: str) -> tuple[bytes,
 
 def parse_line(data: bytes) -> Line:
     """The line in ``data`` (without its newline); ``BadLine`` if its hash is not that of its bytes."""
+    # Strings hold no bare quotes and only a number and a hash follow, so the last member ``kind`` ends the body.
     text, seal = data[:-_SEAL_LENGTH], data[-_SEAL_LENGTH:]
     digest = hashlib.sha256(text + b"}").hexdigest()
     if seal != b'%s%s"}' % (_SEAL, digest.encode()):
         raise BadLine("its hash is not that of its text")
     try:
         fields = json.loads(text + b"}")
-        return Line(**fields, hash=digest)
+        return Line(**fields, hash=digest, text=text[_BODY : text.rindex(b',"kind":"')])
     except (ValueError, TypeError, RecursionError) as error:
         raise BadLine("it is no line of a journal") from error
 

@@ -6,18 +6,18 @@ charges of its receipts. One event loop uses it; no method waits for anything bu
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from jazari.core import clock
 from jazari.core.audit import AuditEvent
-from jazari.gateway.balances import Balances, Reservation
+from jazari.gateway.balances import UNKNOWN, About, Balances, Reservation
 from jazari.gateway.credits import CREDIT, MOST
-from jazari.gateway.errors import BadAccounting, JournalDamaged, OutOfCredits
+from jazari.gateway.errors import BadAccounting, JournalDamaged, JournalUnwritable, OutOfCredits
 from jazari.gateway.journal import Journal
 from jazari.gateway.merkle import leaf_hash
 from jazari.gateway.receipts import INTERRUPTED, Receipt, canonical_text
-from jazari.gateway.words import DataClass, Kind
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,8 @@ class Balance:
         return self.granted - self.spent - self.reserved
 
 
-@dataclass(frozen=True)
-class About:
-    """What is known of a call when it begins, for its receipt in case that it never ends."""
-
-    key: str = ""
-    route: str = ""
-    kind: Kind | None = None
-    data_class: DataClass | None = None
-    declassified: bool = False
-
-
-_UNKNOWN = About()
+MOST_IN_BATCH = 1024
+"""Receipts after which a batch is closed by itself."""
 
 
 class Ledger:
@@ -59,7 +49,7 @@ class Ledger:
         for line in journal.replay:
             try:
                 self._state.apply(line)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, KeyError, TypeError) as error:
                 raise JournalDamaged(
                     f"Line {line.n} of the journal in {journal.folder} cannot follow the lines before it: restore it "
                     "from a backup."
@@ -80,23 +70,23 @@ class Ledger:
         state = self._state
         return Balance(self._granted.get(project, 0), state.spent.get(project, 0), state.reserved.get(project, 0))
 
-    def reserve(self, call: str, project: str, amount: int, about: About = _UNKNOWN) -> None:
+    def reserve(self, call: str, project: str, amount: int, about: About = UNKNOWN) -> None:
         """Hold ``amount`` microcredits for ``call``.
 
         Raises ``OutOfCredits`` where the project has less, ``JournalUnwritable`` where it cannot be written down.
         """
         if call in self._state.calls or not 0 <= amount <= MOST:
             raise BadAccounting(f"The call {call} cannot reserve {amount}: it holds some already, or is no amount.")
-        available = self.balance(project).available
+        state = self._state
+        available = self._granted.get(project, 0) - state.spent.get(project, 0) - state.reserved.get(project, 0)
         if amount > available:
             raise OutOfCredits(
                 f"The project {project} has {max(available, 0) / CREDIT:.6f} credits to spare and this call may cost "
                 f"up to {amount / CREDIT:.6f}: ask for less output, wait for calls under way, or ask for a grant."
             )
-        held = Reservation(project, amount, asdict(about))
-        body = {"about": held.about, "amount": amount, "call": call, "project": project}
-        self._journal.append("reserve", canonical_text(body))
-        self._state.reserve(call, held)
+        held = Reservation(project, amount, about)
+        self._journal.append("reserve", canonical_text(held.body() | {"call": call}))
+        state.reserve(call, held)
 
     def settle(self, call: str, receipt: Receipt) -> str:
         """Charge what ``receipt`` says, give back the rest, and return the receipt's hash (hexadecimal).
@@ -120,19 +110,23 @@ class Ledger:
         number = self._journal.append("receipt", text, owed=True)
         leaf = leaf_hash(text.encode())
         self._state.settle(receipt.id, receipt.project, receipt.charge, number, leaf)
-        if self._journal.full:
-            self._roll()
+        self._tidy()
         return leaf.hex()
 
-    def _roll(self) -> None:
-        self.anchor()
-        self._journal.roll(self._state.snapshot())
+    def _tidy(self) -> None:
+        """Close a batch or a segment that is large enough; what fails here is done later (the receipt is kept)."""
+        full = self._journal.full
+        if full or self.unanchored >= MOST_IN_BATCH:
+            with contextlib.suppress(JournalUnwritable):
+                self.anchor()
+        if full and not self.unanchored:
+            self._journal.roll(self._state.snapshot())
 
     def anchor(self) -> AuditEvent | None:
         """Close the batch of receipts since the last anchor; None if there is none. Deliver ``undelivered_events``."""
-        if not self._state.batch:
+        if not self.unanchored:
             return None
-        anchor = self._state.anchor(self._journal.head)
+        anchor = self._state.batch.anchor(self._journal.head)
         self._journal.append("anchor", canonical_text(anchor.model_dump()), owed=True)
         self._state.anchored(anchor)
         return anchor.event()
@@ -148,7 +142,7 @@ class Ledger:
     @property
     def unanchored(self) -> int:
         """How many receipts wait for an anchor."""
-        return len(self._state.batch)
+        return self._state.batch.tree.count
 
     def sync(self) -> None:
         """See ``Journal.sync``."""
@@ -160,11 +154,11 @@ def _interrupted(call: str, held: Reservation) -> Receipt:
     return Receipt(
         id=call,
         project=held.project,
-        key=about["key"],
-        route=about["route"],
-        kind=Kind(about["kind"]) if about["kind"] else None,
-        data_class=DataClass(about["data_class"]) if about["data_class"] else None,
-        declassified=about["declassified"],
+        key=about.key,
+        route=about.route,
+        kind=about.kind,
+        data_class=about.data_class,
+        declassified=about.declassified,
         outcome=INTERRUPTED,
         moment=clock.timestamp(),
     )

@@ -23,6 +23,32 @@ def _split(count: int) -> int:
     return 1 << (count - 1).bit_length() - 1
 
 
+class Tree:
+    """A tree that grows leaf by leaf: about one hash for each, and few more for the root at any moment."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        # The roots of the full subtrees, the largest first: one for each binary digit 1 of the count.
+        self._full: list[bytes] = []
+
+    def add(self, leaf: bytes) -> None:
+        """Append the hash of one more leaf."""
+        count = self.count
+        while count & 1:
+            leaf, count = _node_hash(self._full.pop(), leaf), count >> 1
+        self._full.append(leaf)
+        self.count += 1
+
+    def root(self) -> bytes:
+        """As ``root_of`` all leaves."""
+        if not self._full:
+            return root_of([])
+        found = self._full[-1]
+        for left in reversed(self._full[:-1]):
+            found = _node_hash(left, found)
+        return found
+
+
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root over the hashes of the leaves (2.1)."""
     if not leaves:

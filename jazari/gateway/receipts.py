@@ -22,13 +22,15 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 INTERRUPTED = "interrupted"
 ANCHORED = "gateway.receipts-anchored"
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+).encode
 
 
 def canonical_text(value: dict[str, Any]) -> str:
     """RFC 8785 JSON of a value without fractions, with ASCII names and whole numbers within 2**53.
 
-    For those the standard library's encoder gives the bytes of ``jazari.core.canonical``, ten times as fast.
+    For those the standard library's encoder gives the text of ``jazari.core.canonical``, seven times as fast.
     """
     return _encode(value)
 
@@ -55,7 +57,8 @@ class Receipt(_Frozen):
     """Facts of one call; nothing of what was asked or answered.
 
     Amounts are microcredits, times milliseconds. ``energy_microwatt_hours`` is None where nobody declared a figure.
-    ``policy`` and ``rule`` say which record allowed or refused it. Whole numbers only, so that it hashes exactly.
+    ``policy`` and ``rule`` say which record allowed or refused it. Whole numbers only, so that it hashes exactly; a
+    member at its default is not written, so that a member added later changes no hash of before.
     """
 
     id: Word
@@ -88,7 +91,7 @@ class Receipt(_Frozen):
 
     def text(self) -> str:
         """Its canonical JSON: what is kept and hashed."""
-        return canonical_text(self.model_dump(mode="json"))
+        return canonical_text(self.model_dump(mode="json", exclude_defaults=True))
 
     def hash(self) -> str:
         """The RFC 6962 leaf hash of ``text``, in hexadecimal: what a proof starts from."""

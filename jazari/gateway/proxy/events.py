@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jazari.gateway.errors import BadAnswer
-from jazari.gateway.words import Usage
+from jazari.gateway.scripts import ScriptCounter
 
 LARGEST_EVENT = 1_000_000
 """Bytes."""
-DONE = b"data: [DONE]\n\n"
-SAMPLE = 2_000
 
 
 class EventCutter:
@@ -44,54 +42,39 @@ def data_of(event: bytes) -> bytes:
 
 @dataclass
 class Heard:
-    """What an answer amounts to so far: characters of text, a sample of it, the usage that the provider stated."""
+    """What an answer amounts to so far. ``claimed``: the usage that the provider states, believed by nobody yet."""
 
-    characters: int = 0
-    pieces: int = 0
-    usage: Usage | None = None
-    finished: bool = False
-    sample: list[str] = field(default_factory=list)
+    answer_bytes: int = 0
+    claimed: object = None
+    scripts: ScriptCounter = field(default_factory=ScriptCounter)
 
     def take(self, chunk: dict[str, Any]) -> None:
         """Note one chunk of a stream, or a whole answer."""
-        self.usage = usage_of(chunk) or self.usage
+        self.claimed = chunk.get("usage") or self.claimed
         choices = chunk.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict):
-                self._hear(choice)
+            part = _part(choice)
+            if said := _text_of(part):
+                self.answer_bytes += len(said.encode("utf-8", "surrogatepass"))
+                self.scripts.add(said)
 
-    def _hear(self, choice: dict[str, Any]) -> None:
-        part = choice.get("delta") or choice.get("message") or choice
-        said = _text_of(part) if isinstance(part, dict) else ""
-        self.finished = self.finished or bool(choice.get("finish_reason"))
-        if said:
-            self.pieces += 1
-            self.characters += len(said)
-            if len(self.sample) < SAMPLE:
-                self.sample.append(said[:SAMPLE])
 
-    @property
-    def text(self) -> str:
-        """Text of the answer that tells its script."""
-        return "".join(self.sample)[:SAMPLE]
+def _part(choice: Any) -> dict[str, Any]:
+    part = choice.get("delta") or choice.get("message") or choice if isinstance(choice, dict) else None
+    return part if isinstance(part, dict) else {}
 
 
 def _text_of(part: dict[str, Any]) -> str:
     said = [part.get(name) for name in ("content", "text", "reasoning_content", "refusal")]
-    text = "".join(piece for piece in said if isinstance(piece, str))
+    text = "".join(piece if isinstance(piece, str) else _text_of_parts(piece) for piece in said)
     calls = part.get("tool_calls")
-    return text + (json.dumps(calls) if calls else "")
+    return text + (json.dumps(calls, ensure_ascii=False) if calls else "")
 
 
-def usage_of(chunk: dict[str, Any]) -> Usage | None:
-    """The usage that a chunk states; None if it states none that can be."""
-    usage = chunk.get("usage")
-    if not isinstance(usage, dict):
-        return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (prompt, completion)):
-        return None
-    return Usage(prompt, completion)  # type: ignore[arg-type]
+def _text_of_parts(parts: Any) -> str:
+    """Content in parts, as reasoning models of Mistral give it."""
+    found = [part.get("text") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return "".join(text for text in found if isinstance(text, str))
 
 
 def parse_event(data: bytes) -> dict[str, Any]:

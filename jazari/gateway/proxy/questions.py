@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, TypeAdapter, ValidationError
 
 from jazari.gateway.errors import BadQuestion
+from jazari.gateway.scripts import Script, script_of
 from jazari.gateway.words import Kind
 
 MOST_MESSAGES = 4_000
@@ -93,8 +94,8 @@ class Question:
     """One request of a client.
 
     ``body`` is the JSON as it came. ``prompt_bytes``: UTF-8 bytes of all text that becomes tokens, tools and schema
-    included; ``items``: messages or inputs; ``sample``: text that tells the script; ``choices``: answers asked for.
-    ``most_output``: the client's own limit of tokens for each of them, or None.
+    included; ``items``: messages or inputs; ``script``: what most of its last text is written in; ``choices``: answers
+    asked for. ``most_output``: the client's own limit of tokens for each of them, or None.
     """
 
     kind: Kind
@@ -103,7 +104,7 @@ class Question:
     prompt_bytes: int
     items: int
     images: int
-    sample: str
+    script: Script
     stream: bool = False
     wants_usage: bool = False
     most_output: int | None = None
@@ -156,7 +157,7 @@ def _generating(kind: Kind, form: Any, body: dict[str, Any]) -> Question:
         prompt_bytes=_size([*texts, *extra]),
         items=len(texts),
         images=images,
-        sample=_sample(texts),
+        script=_script(texts),
         stream=bool(form.stream),
         wants_usage=bool(form.stream_options and form.stream_options.include_usage),
         most_output=min(limits) if limits else None,
@@ -167,7 +168,7 @@ def _generating(kind: Kind, form: Any, body: dict[str, Any]) -> Question:
 
 def _embedding(form: Any, body: dict[str, Any]) -> Question:
     texts = _as_list(form.input)
-    return Question(Kind.EMBEDDING, form.model, body, _size(texts), len(texts), 0, _sample(texts))
+    return Question(Kind.EMBEDDING, form.model, body, _size(texts), len(texts), 0, _script(texts))
 
 
 def _chat_texts(form: Any) -> tuple[list[str], int]:
@@ -193,5 +194,5 @@ def _size(texts: list[str]) -> int:
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
-def _sample(texts: list[str]) -> str:
-    return "".join(texts)[-SAMPLE:]
+def _script(texts: list[str]) -> Script:
+    return script_of("".join(text[-SAMPLE:] for text in texts[-8:])[-SAMPLE:])

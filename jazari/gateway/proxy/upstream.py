@@ -18,6 +18,7 @@ from typing import Any
 import aiohttp
 
 from jazari.gateway.errors import (
+    AddressRefused,
     BadAnswer,
     ProviderAway,
     ProviderBusy,
@@ -47,7 +48,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Event:
-    """One event of a stream: the bytes as they came, and the JSON in them (None for ``[DONE]``)."""
+    """A whole answer or one event of a stream: the bytes as they came, and the JSON in them (None for ``[DONE]``)."""
 
     raw: bytes
     chunk: dict[str, Any] | None
@@ -66,11 +67,12 @@ class Upstream:
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
         self._session = session
 
-    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience) -> dict[str, Any]:
+    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience) -> Event:
         """The whole answer to ``body``; raises ``ProviderFailed`` or ``ProviderRefused``."""
         async with self._opened(kind, body, patience) as response:
-            data = await _within(patience.stall + patience.first_token, _read_bounded(response, LARGEST_ANSWER))
-            return parse_event(data)
+            # Headers may come long before a whole answer is computed, which only the time in all bounds.
+            data = await _within(patience.whole, _read_bounded(response, LARGEST_ANSWER))
+            return Event(data, parse_event(data))
 
     @asynccontextmanager
     async def stream(self, kind: Kind, body: dict[str, Any], patience: Patience) -> AsyncIterator[AsyncIterator[Event]]:
@@ -116,6 +118,8 @@ class Upstream:
             response = await _within(patience.connect + patience.first_token, request)
             await self._check(response)
             yield response
+        except AddressRefused as error:
+            raise ProviderAway(str(error)) from None
         except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, OSError) as error:
             if isinstance(error, TimeoutError):
                 raise ProviderSilent(f"{self.name} took longer than {patience.whole:g} s.") from None
@@ -134,7 +138,7 @@ class Upstream:
             said = self._complaint(await _within(5.0, _read_bounded(response, LARGEST_COMPLAINT, cut=True)))
             raise ProviderRefused(f"The provider does not take this request: {said}")
         if response.status == 429:
-            raise ProviderBusy(f"{self.name} has too much to do.")
+            raise ProviderBusy(f"{self.name} has too much to do.", _seconds(response.headers.get("retry-after", "")))
         raise ProviderFailed(f"{self.name} answered with status {response.status}.")
 
     def _complaint(self, data: bytes) -> str:
@@ -156,6 +160,11 @@ async def _finish(response: aiohttp.ClientResponse) -> None:
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(1.0):
             await response.content.readany()
+
+
+def _seconds(retry_after: str) -> float:
+    """What a Retry-After header asks for, in seconds; 1 where it gives a date or nothing (RFC 9110, 10.2.3)."""
+    return float(retry_after) if retry_after.isdigit() and len(retry_after) < 6 else 1.0
 
 
 async def _within(seconds: float, what: Any) -> Any:

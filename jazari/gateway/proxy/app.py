@@ -1,0 +1,163 @@
+"""The gateway as one ASGI application: paths, and what every request has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from jazari.gateway.authorization import KeyFacts, data_class_of
+from jazari.gateway.errors import GatewayError, NoSuchPath, WrongMethod
+from jazari.gateway.metrics import CONTENT_TYPE
+from jazari.gateway.proxy.call import Call
+from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
+from jazari.gateway.proxy.http import (
+    ClientLeft,
+    Receive,
+    Scope,
+    Send,
+    header,
+    read_body,
+    send_bytes,
+    send_error,
+    send_json,
+)
+from jazari.gateway.proxy.live import Live
+from jazari.gateway.proxy.questions import read_question
+from jazari.gateway.words import Kind
+
+CLASS_HEADER = b"jazari-data-class"
+_KINDS = {"/v1/chat/completions": Kind.CHAT, "/v1/completions": Kind.COMPLETION, "/v1/embeddings": Kind.EMBEDDING}
+_log = logging.getLogger("jazari.gateway")
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Gateway:
+    """ASGI: the API below ``/v1/``, and ``/healthz``, ``/readyz`` and ``/metrics`` beside it."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._paths: dict[str, tuple[str, Handler]] = {
+            **{path: ("POST", self._answerer(kind)) for path, kind in _KINDS.items()},
+            "/v1/models": ("GET", self._models),
+            "/v1/explain": ("POST", self._explain),
+            "/healthz": ("GET", self._health),
+            "/readyz": ("GET", self._ready),
+            "/metrics": ("GET", self._metrics),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started = False
+
+        async def tracked(message: Any) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._handler(scope)(scope, receive, tracked)
+        except ClientLeft:
+            return
+        except GatewayError as error:
+            self._live.metrics.refusals.labels(error.code).inc()
+            if not started:
+                await send_error(send, error, error.headers)
+        except Exception:
+            _log.exception("A request met a defect of the gateway")
+            if not started:
+                await send_error(send, GatewayError("The gateway made a mistake; its log has the details."))
+
+    def _handler(self, scope: Scope) -> Handler:
+        path = scope["path"]
+        if path not in self._paths and path.startswith("/v1/models/"):
+            return self._model
+        if path not in self._paths:
+            raise NoSuchPath("There is nothing at this path: see the reference of the gateway's API.")
+        method, handler = self._paths[path]
+        if scope["method"] != method:
+            raise WrongMethod(f"Use {method} for this path.")
+        return handler
+
+    def _answerer(self, kind: Kind) -> Handler:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            self._live.refuse_when_draining()
+            key = self._admit(scope)
+            question = read_question(kind, await read_body(scope, receive))
+            route = self._live.route_for(key, question.model, kind)
+            data_class, declassified = data_class_of(key, header(scope, CLASS_HEADER) or None)
+            call = Call(self._live, key, question, route, data_class, declassified)
+            await self._run(call, receive, send)
+
+        return answer
+
+    async def _run(self, call: Call, receive: Receive, send: Send) -> None:
+        """Run the call for as long as its client is there."""
+        live = self._live
+        live.open_calls += 1
+        work = asyncio.ensure_future(call.run(send))
+        watch = asyncio.ensure_future(_until_gone(receive))
+        try:
+            await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                raise ClientLeft
+            work.result()
+        except GatewayError as error:
+            error.headers = call.headers
+            raise
+        except asyncio.CancelledError:
+            work.cancel()
+            raise
+        finally:
+            watch.cancel()
+            await asyncio.gather(work, watch, return_exceptions=True)
+            live.open_calls -= 1
+
+    def _admit(self, scope: Scope) -> KeyFacts:
+        return self._live.admit(header(scope, b"authorization"))
+
+    async def _models(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        names = self._live.models_for(self._admit(scope))
+        await send_json(send, {"object": "list", "data": [_model(name) for name in names]})
+
+    async def _model(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        name = scope["path"].removeprefix("/v1/models/")
+        key = self._admit(scope)
+        if name not in self._live.models_for(key):
+            raise NoSuchPath(f"There is no model {name[:80]!r} for this key: GET /v1/models lists what there is.")
+        await send_json(send, _model(name))
+
+    async def _explain(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Why a request like this one would go where, at this moment; nothing is sent and nothing charged."""
+        key = self._admit(scope)
+        asked = read_explain_question(await read_body(scope, receive))
+        route = self._live.route_of(key, asked.model)
+        data_class, declassified = data_class_of(key, asked.data_class)
+        explanation = self._live.explain(route, data_class)
+        await send_json(send, explanation_document(explanation, data_class, declassified))
+
+    async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_json(send, {"status": "ok"})
+
+    async def _ready(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        live = self._live
+        problems = dict(live.knowledge.problems)
+        ready = live.is_current and not live.draining
+        document = {"ready": ready, "draining": live.draining, "open_calls": live.open_calls, "problems": problems}
+        await send_json(send, document, 200 if ready else 503)
+
+    async def _metrics(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        self._live.show_metrics()
+        await send_bytes(send, self._live.metrics.text(), CONTENT_TYPE)
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "jazari"}
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

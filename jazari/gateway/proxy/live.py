@@ -1,0 +1,226 @@
+"""What the gateway knows while it runs: providers with their health, keys, policy, credits; and every decision on them.
+
+One event loop owns all of it. What comes from the database is read elsewhere and swapped in whole.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from fractions import Fraction
+
+from jazari.core import clock
+from jazari.gateway.authorization import EMPTY, KeyFacts, KeySnapshot, find_key, require_route
+from jazari.gateway.breaker import Breaker, Health
+from jazari.gateway.configuration import GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
+from jazari.gateway.credits import CREDIT, Price
+from jazari.gateway.errors import (
+    Draining,
+    JournalUnwritable,
+    NoSuchRoute,
+    NotReady,
+    PolicyRefuses,
+    ProviderBusy,
+    ProviderFailed,
+    ProviderRefused,
+    WrongKind,
+)
+from jazari.gateway.fair import FairLimiter
+from jazari.gateway.knowledge import Knowledge
+from jazari.gateway.ledger import Ledger
+from jazari.gateway.limits import Limiter
+from jazari.gateway.metrics import Metrics
+from jazari.gateway.policy import Decision, decide
+from jazari.gateway.proxy.questions import Question
+from jazari.gateway.proxy.upstream import Patience, Upstream
+from jazari.gateway.receipts import Receipt
+from jazari.gateway.routing import Explanation, ProviderState, candidates, explain
+from jazari.gateway.scripts import Script
+from jazari.gateway.words import DataClass, Kind, Usage
+
+STALE_SECONDS = 60.0
+"""What was read longer ago decides nothing: a key may have been revoked since."""
+
+
+class Provider:
+    """One provider as this gateway meets it."""
+
+    def __init__(self, name: str, config: ProviderConfig, upstream: Upstream) -> None:
+        self.name, self.config, self.upstream = name, config, upstream
+        self.breaker = Breaker()
+        self.places = FairLimiter(config.most_at_once)
+
+    def state(self, now: float) -> ProviderState:
+        """How it stands, for routing and for people."""
+        at = self.breaker.retry_at()
+        waits = None if at is None or at <= now else at - now
+        most, busy, waiting = self.config.most_at_once, self.places.busy, self.places.waiting
+        return ProviderState(self.breaker.health(now), self.breaker.ready(now), waits, busy, waiting, most)
+
+
+class Route:
+    """A route with its prices in whole microcredits."""
+
+    def __init__(self, alias: str, config: RouteConfig) -> None:
+        self.alias, self.config = alias, config
+        self.price = price_of(config.price)
+        self.patience = Patience(
+            config.connect_seconds, config.first_token_seconds, config.stall_seconds, config.whole_seconds
+        )
+
+
+def price_of(text: PriceText) -> Price:
+    """A price in credits with up to six decimals, exactly, in microcredits."""
+    weights = {Script(name): Fraction(weight) for name, weight in text.weights.items()}
+    return Price(int(text.input * CREDIT), int(text.output * CREDIT), weights)
+
+
+class Live:
+    """The gateway's whole state."""
+
+    def __init__(self, config: GatewayConfig, providers: dict[str, Provider], ledger: Ledger, metrics: Metrics) -> None:
+        self.config, self.providers, self.ledger, self.metrics = config, providers, ledger, metrics
+        self.routes = {alias: Route(alias, route) for alias, route in config.route.items()}
+        self.knowledge = Knowledge()
+        self.keys: KeySnapshot = EMPTY
+        self.limiter = Limiter()
+        self.draining = False
+        self.open_calls = 0
+        self.owed: list[Receipt] = []
+        """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
+        self._read_at = float("-inf")
+        self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
+
+    def swap_in(self, knowledge: Knowledge, keys: KeySnapshot) -> None:
+        """From now on decide by what was just read."""
+        self.knowledge = knowledge
+        if keys is not self.keys:
+            self.keys = keys
+            self.ledger.set_grants(keys.grants)
+        self._read_at = time.monotonic()
+
+    @property
+    def is_current(self) -> bool:
+        """Whether keys and policy were read lately enough to decide by them."""
+        return time.monotonic() - self._read_at < STALE_SECONDS
+
+    def admit(self, authorization: str) -> KeyFacts:
+        """The key in an ``Authorization`` header; raises what a client is told."""
+        if not self.is_current:
+            raise NotReady("The gateway could not read its keys and its policy lately: try again in a while.", 5)
+        return find_key(self.keys, authorization, clock.now())
+
+    def refuse_when_draining(self) -> None:
+        """Raise ``Draining`` once the gateway has been asked to stop."""
+        if self.draining:
+            raise Draining("This gateway is about to stop: send the request again, it goes to its successor.")
+
+    def route_of(self, key: KeyFacts, alias: str) -> Route:
+        """The route ``alias``; raises ``RouteNotAllowed`` before it says whether there is one."""
+        require_route(key, alias)
+        route = self.routes.get(alias)
+        if route is None:
+            raise NoSuchRoute(f"There is no model {alias[:80]!r} here: GET /v1/models lists what your key may use.")
+        return route
+
+    def route_for(self, key: KeyFacts, alias: str, kind: Kind) -> Route:
+        """``route_of``, for calls of one kind; raises ``WrongKind`` for a route of another."""
+        route = self.route_of(key, alias)
+        if route.config.kind is not kind:
+            raise WrongKind(f"The model {alias} is for {route.config.kind}, not for {kind}: use another, or its path.")
+        return route
+
+    def decide(self, target: Target, data_class: DataClass) -> Decision:
+        """Whether data of that class may go to that target now."""
+        known = self.knowledge
+        return decide(known.residency, data_class, known.facts.get(target.provider), clock.now().date())
+
+    def explain(self, route: Route, data_class: DataClass) -> Explanation:
+        """Every target of ``route``, and what speaks for or against it now."""
+        return explain(route.alias, route.config, self._states(route), self._decisions(route, data_class))
+
+    def next_target(
+        self, route: Route, data_class: DataClass, question: Question, tried: Collection[Target]
+    ) -> Target | None:
+        """The best target not tried yet that can take ``question``; None if there is none."""
+        usable = candidates(route.config, self._states(route), self._decisions(route, data_class), self._rng)
+        return next((t for t in usable if t not in tried and self.fits(t, question)), None)
+
+    def fits(self, target: Target, question: Question) -> bool:
+        """Whether the model is declared to take images and tools, where the question has them."""
+        card = self.knowledge.cards.get(target.provider)
+        model = card.model(target.model) if card else None
+        if model is None or question.kind not in model.kinds:
+            return False
+        return (model.images or not question.images) and (model.tools or "tools" not in question.extras)
+
+    def _decisions(self, route: Route, data_class: DataClass) -> dict[Target, Decision]:
+        return {target: self.decide(target, data_class) for target in route.config.targets}
+
+    def _states(self, route: Route) -> dict[str, ProviderState]:
+        now = time.monotonic()
+        return {t.provider: self.providers[t.provider].state(now) for t in route.config.targets}
+
+    @asynccontextmanager
+    async def at(self, target: Target, project: str, data_class: DataClass, wait: float) -> AsyncIterator[Provider]:
+        """A place at a provider for one attempt, whose end its breaker hears of.
+
+        Policy is decided once more when the place is there: it may have changed while the call waited for it.
+        """
+        provider = self.providers[target.provider]
+        async with provider.places.place(project, wait):
+            decision = self.decide(target, data_class)
+            if not decision.allowed:
+                raise PolicyRefuses(decision.sentence)
+            given = provider.breaker.start(time.monotonic())
+            if given is None:
+                raise ProviderBusy(f"{provider.name} failed lately and is left alone.")
+            try:
+                yield provider
+            except ProviderFailed as error:
+                asked = error.retry_after_seconds if isinstance(error, ProviderBusy) else None
+                provider.breaker.failed(given, time.monotonic(), asked)
+                raise
+            except ProviderRefused:
+                provider.breaker.succeeded(given, time.monotonic())
+                raise
+            except BaseException:
+                provider.breaker.abandoned(given)
+                raise
+            provider.breaker.succeeded(given, time.monotonic())
+
+    def energy_of(self, target: Target | None, usage: Usage) -> tuple[int | None, str]:
+        """Microwatt-hours of ``usage`` by the figure on the provider's card, and that figure's source."""
+        card = self.knowledge.cards.get(target.provider) if target else None
+        model = card.model(target.model) if card and target else None
+        if model is None or model.energy_wh_per_1000_tokens is None:
+            return None, ""
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        return round(model.energy_wh_per_1000_tokens * tokens * 1000), model.energy_source or ""
+
+    def pay_owed(self) -> None:
+        """Write the receipts that could not be written before; what still cannot be waits on."""
+        waiting, self.owed = self.owed, []
+        for receipt in waiting:
+            try:
+                self.ledger.settle(receipt.id, receipt)
+            except JournalUnwritable:
+                self.owed.append(receipt)
+
+    def models_for(self, key: KeyFacts) -> list[str]:
+        """The aliases that a key may use, in order."""
+        return sorted(alias for alias in self.routes if "*" in key.routes or alias in key.routes)
+
+    def show_metrics(self) -> None:
+        """Bring the gauges up to date, which nobody looks at between two scrapes."""
+        now = time.monotonic()
+        self.metrics.open_calls.set(self.open_calls)
+        for name, provider in self.providers.items():
+            self.metrics.provider_open.labels(name).set(provider.breaker.health(now) is Health.OPEN)
+
+
+def now_ms(since: float) -> int:
+    """Whole milliseconds since a moment of ``time.monotonic``."""
+    return int((time.monotonic() - since) * 1000)

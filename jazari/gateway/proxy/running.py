@@ -1,0 +1,106 @@
+"""A gateway that runs: made from its home, looked after while it serves, and emptied before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from jazari.core.errors import JazariError
+from jazari.gateway.addresses import Reach, guarded_connector
+from jazari.gateway.authorization import KeySnapshot
+from jazari.gateway.configuration import GatewayConfig, ProviderConfig
+from jazari.gateway.journal import Journal
+from jazari.gateway.knowledge import Knowledge, read_knowledge
+from jazari.gateway.ledger import Ledger
+from jazari.gateway.metrics import Metrics
+from jazari.gateway.proxy.live import Live, Provider
+from jazari.gateway.proxy.upstream import Upstream
+from jazari.gateway.queries import newer_snapshot
+from jazari.gateway.secrets import read_secret
+from jazari.governance.spool import write_event
+from jazari.settings.home import Home
+
+LOOK_SECONDS = 1.0
+"""How soon a revoked key or a new policy is heard of."""
+SYNC_SECONDS = 0.1
+"""What a loss of power can take back at most: the receipts of so long."""
+ANCHOR_SECONDS = 60.0
+MOST_CONNECTIONS = 2_000
+JOURNAL = Path("gateway", "journal")
+_log = logging.getLogger("jazari.gateway")
+
+
+@asynccontextmanager
+async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
+    """The gateway of ``home``, with its chores done in the background until the block ends."""
+    async with AsyncExitStack() as stack:
+        journal = Journal.open(home.path / JOURNAL)
+        stack.callback(journal.close)
+        sessions = {reach: await stack.enter_async_context(_session(reach)) for reach in Reach}
+        providers = {name: _provider(home, name, one, sessions) for name, one in config.provider.items()}
+        live = Live(config, providers, Ledger(journal), Metrics())
+        await _look(live, home)
+        for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
+            task = asyncio.create_task(_repeat(seconds, chore, live, home))
+            stack.push_async_callback(_ended, task)
+        yield live
+        live.draining = True
+        await _anchor(live, home)
+
+
+def _session(reach: Reach) -> aiohttp.ClientSession:
+    connector = guarded_connector(reach, limit=MOST_CONNECTIONS, limit_per_host=0)
+    # Neither proxies nor netrc of the shell: nothing goes elsewhere than gateway.toml says.
+    return aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+
+
+def _provider(home: Home, name: str, config: ProviderConfig, sessions: dict[Reach, aiohttp.ClientSession]) -> Provider:
+    headers = {"authorization": f"Bearer {read_secret(home.path, config.secret)}"} if config.secret else {}
+    return Provider(name, config, Upstream(name, config.address or "", headers, sessions[config.reach]))
+
+
+async def _repeat(seconds: float, chore: Callable[[Live, Home], Awaitable[None]], live: Live, home: Home) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await chore(live, home)
+        except JazariError as error:
+            _log.warning("%s: %s", error.code, error)
+        except Exception:
+            _log.exception("A chore of the gateway failed")
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _look(live: Live, home: Home) -> None:
+    """Read keys and policy again, beside the event loop."""
+    known = live.keys
+    knowledge, keys = await asyncio.to_thread(_read, home, live.config, known)
+    live.swap_in(knowledge, keys)
+    live.limiter.prune(time.monotonic())
+
+
+def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot]:
+    return read_knowledge(config, home.namespace), newer_snapshot(known)
+
+
+async def _sync(live: Live, _home: Home) -> None:
+    live.pay_owed()
+    await asyncio.to_thread(live.ledger.sync)
+
+
+async def _anchor(live: Live, home: Home) -> None:
+    """Close a batch of receipts, and give its root to the node's audit trail."""
+    live.ledger.anchor()
+    for event in live.ledger.undelivered_events():
+        await asyncio.to_thread(write_event, home.spool, event)
+        live.ledger.delivered(event)
