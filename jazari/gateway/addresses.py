@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from jazari.gateway.errors import AddressRefused, ProviderRedirects
+from jazari.gateway.errors import AddressRefused
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -139,7 +139,11 @@ def check_text(text: str, reach: Reach) -> None:
 
 
 def guarded_connector(reach: Reach, resolver: AbstractResolver | None = None, **options: Any) -> aiohttp.TCPConnector:
-    """A connector that dials only what ``reach`` allows; ``options`` as of aiohttp's. Make it inside the event loop."""
+    """A connector that dials only what ``reach`` allows; ``options`` as of aiohttp's. Make it inside the event loop.
+
+    ``AddressRefused`` reaches the caller as it is, not inside one of aiohttp's errors. A redirect would be dialled by
+    the same rules, but nobody decided on where it leads: ask with ``allow_redirects=False``.
+    """
 
     def checked_socket(address: Any) -> socket.socket:
         family, kind, protocol, _name, where = address
@@ -149,12 +153,3 @@ def guarded_connector(reach: Reach, resolver: AbstractResolver | None = None, **
         return made
 
     return aiohttp.TCPConnector(resolver=GuardedResolver(reach, resolver), socket_factory=checked_socket, **options)
-
-
-def refuse_redirect(status: int, provider: str) -> None:
-    """Raise ``ProviderRedirects`` for a status that sends the caller elsewhere: ask with ``allow_redirects=False``."""
-    if 300 <= status < 400:
-        raise ProviderRedirects(
-            f"The provider {provider} answers {status} and sends the call elsewhere, which is not followed: "
-            "correct its address."
-        )

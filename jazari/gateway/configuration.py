@@ -23,7 +23,7 @@ from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.gateway.addresses import Reach, address_of, check_address
 from jazari.gateway.cards import ModelName
-from jazari.gateway.errors import AddressRefused, BadGatewayConfig, GatewayMissing, NoSuchRoute
+from jazari.gateway.errors import AddressRefused, BadGatewayConfig, GatewayMissing
 from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import Kind, Protocol
@@ -204,13 +204,6 @@ class GatewayConfig(_Settings):
         """Whether the gateway listens with TLS; plain HTTP never leaves the machine."""
         loopback = self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         return self.tls == "always" or not loopback
-
-    def find_route(self, alias: str) -> RouteConfig:
-        """The route that clients call ``alias``; ``NoSuchRoute`` otherwise. Names of others are not told."""
-        try:
-            return self.route[alias]
-        except KeyError:
-            raise NoSuchRoute(f"There is no model {alias[:64]!r} here: ask /v1/models for those that are.") from None
 
     def models_of(self, provider: str) -> tuple[str, ...]:
         """The models that routes ask of ``provider``, each once."""

@@ -58,14 +58,6 @@ class AddressRefused(GatewayError):
     status = 502
 
 
-class ProviderRedirects(GatewayError):
-    """A provider sends calls elsewhere; where to was never decided on, so it is not followed."""
-
-    code = "gateway.provider-redirects"
-    exit_code = ExitCode.UNAVAILABLE
-    status = 502
-
-
 class BadGatewayCard(GatewayError):
     """A provider or residency card cannot count here."""
 
@@ -290,7 +282,6 @@ class LimitReached(Later):
     """The key asked more often, for more tokens or for more streams at once than it may."""
 
     code = "gateway.limit-reached"
-    exit_code = ExitCode.UNAVAILABLE
     status = 429
 
 

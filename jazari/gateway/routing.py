@@ -102,8 +102,11 @@ def refusal(explanation: Explanation) -> GatewayError:
             f"The policy lets this call go to no provider of {explanation.route} ({why}): use another route, or a key "
             "that may declare less sensitive data."
         )
-    why = "; ".join(target.sentence for target in explanation.targets if target.decision.allowed)
-    return NoProviderReady(f"No allowed provider of {explanation.route} answers now: try again soon. {why}")
+    allowed = [target for target in explanation.targets if target.decision.allowed]
+    why = " ".join(f"{target.provider}: {target.sentence}" for target in allowed)
+    error = NoProviderReady(f"No allowed provider of {explanation.route} answers now: try again soon. {why}")
+    error.retry_after_seconds = min((t.state.retry_in for t in allowed if t.state.retry_in is not None), default=None)
+    return error
 
 
 def _usable(target: Target, states: Mapping[str, ProviderState], decisions: Mapping[Target, Decision]) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jazari.gateway.addresses import Reach
 from jazari.gateway.configuration import GatewayConfig, default_text, parse_gateway, read_gateway
-from jazari.gateway.errors import BadGatewayConfig, GatewayMissing, NoSuchRoute
+from jazari.gateway.errors import BadGatewayConfig, GatewayMissing
 
 PROVIDER = """
 [provider.campus]
@@ -70,13 +70,6 @@ def test_models_of_a_provider_are_those_that_routes_ask_for() -> None:
     asked = config(PROVIDER + ROUTE + route(targets=two).replace("route.chat", "route.other"))
     assert asked.models_of("campus") == ("small", "large")
     assert asked.models_of("nobody") == ()
-
-
-def test_a_route_is_found_by_its_alias_only() -> None:
-    found = config(PROVIDER + ROUTE)
-    assert found.find_route("chat") is found.route["chat"]
-    with pytest.raises(NoSuchRoute, match="no model 'Chat'"):
-        found.find_route("Chat")
 
 
 def test_prices_are_exact() -> None:

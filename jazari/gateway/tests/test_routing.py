@@ -109,5 +109,6 @@ def test_the_refusal_is_the_policys_only_if_it_allows_nobody() -> None:
     assert "p0: operator-not-allowed; p1: operator-not-allowed" in str(refused)
     away = refusal(explain("chat", chat, {"p0": OPEN}, {chat.targets[0]: YES, chat.targets[1]: NO}))
     assert isinstance(away, NoProviderReady)
-    assert "tried again in 12 s" in str(away)
+    assert "p0: It failed lately, so it is left alone and tried again in 12 s." in str(away)
+    assert (refused.retry_after_seconds, away.retry_after_seconds) == (None, 12.4)
     assert (refused.status, away.status) == (403, 503)
