@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,31 @@ def test_a_segment_torn_in_its_first_line_gives_way_to_the_one_before(folder: Pa
     assert journal.number == 2
     assert segments(folder) == [folder / "000000000001.ndjson"]
     journal.close()
+
+
+def test_it_is_made_durable_from_another_thread_while_lines_come(folder: Path) -> None:
+    journal = Journal.open(folder, segment_bytes=2000)
+    done = threading.Event()
+
+    def make_durable() -> int:
+        rounds = 0
+        while not done.is_set():
+            journal.sync()
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(1) as pool:
+        durable = pool.submit(make_durable)
+        for _ in range(400):
+            journal.append("note", "{}")
+            if journal.full:
+                journal.roll("{}")
+        done.set()
+        assert durable.result(30) > 0
+    last = journal.number
+    journal.close()
+    assert len(segments(folder)) > 10
+    assert sum(path.read_bytes().count(b"\n") for path in segments(folder)) == last
 
 
 @pytest.mark.parametrize("lines", [1, 60, 400])

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from jazari.core import clock
 from jazari.core.canonical import canonical_json
 from jazari.gateway.balances import About
 from jazari.gateway.errors import BadAccounting, JournalDamaged, OutOfCredits, ReceiptNotFound
@@ -291,6 +293,30 @@ def test_what_a_client_is_given_is_enough_to_verify_it(ledger: Ledger, folder: P
     assert kept.anchor is not None
     verify(kept.receipt, kept.proof, kept.anchor)
     assert canonical_json(document["receipt"]) == kept.receipt.text().encode()
+
+
+def test_a_receipt_is_found_among_many_segments_by_when_its_call_began(folder: Path) -> None:
+    start = datetime(2026, 11, 26, 9, tzinfo=UTC)
+    calls = []
+    for hour in range(8):
+        with clock.frozen(start + timedelta(hours=hour)):
+            journal = Journal.open(folder, segment_bytes=1)
+            ledger = Ledger(journal)
+            ledger.set_grants({"archives": 100})
+            calls.append(new_call_id())
+            ledger.reserve(calls[-1], "archives", 7)
+        # An hour long call, or one that the next start ends: each second process is gone in the middle of its call.
+        with clock.frozen(start + timedelta(hours=hour + 1)):
+            if hour % 2:
+                ledger.settle(calls[-1], receipt_of(calls[-1]))
+            journal.close()
+    with clock.frozen(start + timedelta(days=9)):
+        calls.append(new_call_id())
+        journal = Journal.open(folder)
+        Ledger(journal).record(receipt_of(calls[-1], charge=0))
+        journal.close()
+    assert len(segments(folder)) > 8
+    assert [find_receipt(folder, call).receipt.charge for call in calls] == [0, 7] * 4 + [0]
 
 
 @pytest.mark.parametrize("call", ["", "rc-", "../x", "rc-019abcdef01-" + "0" * 20, "rc-zzzzzzzzzzz-" + "0" * 20, '",'])
