@@ -78,6 +78,11 @@ class Limiter:
             if not self._streams[key]:
                 del self._streams[key]
 
+    @property
+    def known(self) -> int:
+        """How many keys' allowances are remembered, counted once for requests and once for tokens."""
+        return len(self._requests) + len(self._tokens)
+
     def prune(self, now: float) -> None:
         """Forget the keys that have been idle for long enough to have their whole allowance again."""
         for buckets in (self._requests, self._tokens):

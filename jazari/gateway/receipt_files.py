@@ -6,6 +6,7 @@ Nothing is locked or written. Reading takes milliseconds to seconds: call it in 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from jazari.gateway.merkle import leaf_hash, path_of
 from jazari.gateway.receipts import Anchor, Proof, Receipt
 
 _ID = re.compile(r"rc-([0-9a-f]{11})-[0-9a-f]{20}")
+_LONGEST_CALL_SECONDS = 2 * 3600
 _ANCHOR = re.compile(rb'"kind":"anchor","n":([0-9]+),')
 
 
@@ -81,12 +83,16 @@ def _read(path: Path) -> bytes:
 
 
 def _likely(folder: Path, began: float) -> list[Path]:
-    """Segments where the receipt of a call can be that began at ``began`` (Unix seconds), the likeliest first."""
+    """Segments that were written to while a call that began at ``began`` (Unix seconds) can have ended.
+
+    And the one after: a start after a crash writes receipts of calls that began long before. So whoever asks for ids
+    at random makes us read little.
+    """
     found = segments(folder)
     starts = [_start(path) for path in found]
-    first = max((i for i, start in enumerate(starts) if start <= began), default=0)
-    # A clock that was set back leaves the order of moments: then the rest is searched too.
-    return found[first:] + found[:first][::-1]
+    ends = [*starts[1:], math.inf]
+    places = [i for i in range(len(found)) if starts[i] <= began + _LONGEST_CALL_SECONDS and ends[i] >= began - 1]
+    return [found[i] for i in places] + found[places[-1] + 1 :][:1] if places else []
 
 
 def _start(path: Path) -> float:

@@ -22,7 +22,7 @@ def _entries() -> Iterator[AuditEntry]:
 def trail_entry(anchor: Anchor) -> int | None:
     """The number of the entry in the audit trail that has exactly ``anchor``; None if there is none (yet)."""
     rows = find_entries(kind=ANCHORED, subject=anchor.event().subject, limit=_PAGE)
-    return next((row.seq for row in rows if row.detail == anchor.model_dump()), None)
+    return next((row.seq for row in rows if _tells(row, anchor)), None)
 
 
 def missing_anchors(checked: Checked) -> list[int]:
@@ -30,10 +30,20 @@ def missing_anchors(checked: Checked) -> list[int]:
 
     Segments that were put away are not missed: what ends before the journal's first line.
     """
-    held = [anchor.model_dump() for anchor in checked.anchors]
-    known = {one["root"]: one for one in held}
-    return [
-        row.seq
-        for row in _entries()
-        if row.detail.get("last", checked.first) >= checked.first and known.get(row.detail.get("root")) != row.detail
-    ]
+    known = {anchor.root: anchor for anchor in checked.anchors}
+    return [row.seq for row in _entries() if not _is_put_away(row, checked) and not _is_held(row, known)]
+
+
+def _is_put_away(row: AuditEntry, checked: Checked) -> bool:
+    last = row.detail.get("last")
+    return isinstance(last, int) and last < checked.first
+
+
+def _is_held(row: AuditEntry, known: dict[str, Anchor]) -> bool:
+    anchor = known.get(str(row.detail.get("root")))
+    return anchor is not None and _tells(row, anchor)
+
+
+def _tells(row: AuditEntry, anchor: Anchor) -> bool:
+    # The trail adds when it happened.
+    return row.detail.items() >= anchor.model_dump().items()
