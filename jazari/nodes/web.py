@@ -7,12 +7,10 @@ A Root serves ``/repository/`` (signed files, with Range), ``/exchange/`` (what 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
@@ -25,10 +23,10 @@ from jazari.core.files import plain_os_errors
 from jazari.federation.http import Application, Receive, Scope, Send
 from jazari.nodes.errors import NotReady
 from jazari.nodes.files import file_routes
+from jazari.nodes.signs_of_life import show_life
 from jazari.nodes.supervision import bind
 from jazari.settings.home import Home
 
-SIGN_OF_LIFE_SECONDS = 2.0
 STOP_SECONDS = 1
 MOST_CONNECTIONS = 2000
 
@@ -62,21 +60,7 @@ def _health(home: Home) -> Callable[[Request], Awaitable[JSONResponse]]:
 
 
 def _lifespan(home: Home) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    @contextlib.asynccontextmanager
-    async def lifespan(_application: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(_show_life(home.run / "web.alive"))
-        yield
-        task.cancel()
-
-    return lifespan
-
-
-async def _show_life(path: Path) -> None:
-    """Touch ``path`` while the event loop turns: the supervisor kills a server that hangs."""
-    while True:
-        with contextlib.suppress(OSError):
-            path.touch()
-        await asyncio.sleep(SIGN_OF_LIFE_SECONDS)
+    return lambda _application: show_life(home.run / "web.alive")
 
 
 class Server(uvicorn.Server):

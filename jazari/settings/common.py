@@ -7,6 +7,7 @@ INSTALLED_APPS = [
     "jazari.governance",
     "jazari.catalog",
     "jazari.studies",
+    "jazari.gateway",
 ]
 """Without ``ninja``: it would only bring a documentation page, which we do not serve, into every process."""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

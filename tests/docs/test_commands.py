@@ -34,6 +34,7 @@ END_OTHERWISE = {
     "jazari model fetch": "studies.model-not-found",
     "jazari model predict": "studies.model-not-found",
     "jazari model add-evaluation": "studies.model-not-found",
+    "jazari projects close": "gateway.project-not-found",  # the examples of keys go on with the other one
 }
 
 

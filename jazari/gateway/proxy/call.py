@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from jazari.core import clock
 from jazari.gateway.authorization import KeyFacts
+from jazari.gateway.balances import About
 from jazari.gateway.configuration import Target
 from jazari.gateway.credits import Seen, believed, charge, estimate, upper_bound
 from jazari.gateway.errors import (
@@ -27,7 +28,6 @@ from jazari.gateway.errors import (
     ProviderFailed,
     ProviderRefused,
 )
-from jazari.gateway.ledger import About
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import body_for

@@ -1,0 +1,93 @@
+"""``python -m jazari.nodes.gateway HOME [DESCRIPTOR]``: the node's inference gateway, a process of its own.
+
+Asked to stop (SIGTERM), it takes nothing new and finishes what it has begun, streams too, for ``DRAIN_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from jazari.core.errors import JazariError
+from jazari.gateway.configuration import GatewayConfig, read_gateway
+from jazari.gateway.proxy.app import Gateway
+from jazari.gateway.proxy.live import Live
+from jazari.gateway.proxy.running import running
+from jazari.nodes.signs_of_life import show_life
+from jazari.nodes.supervision import bind
+from jazari.settings.home import Home
+
+DRAIN_SECONDS = 45
+MOST_CONNECTIONS = 5_000
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that tells the gateway when it is about to stop."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Refuse what is new on connections that are open, and wait for the rest."""
+        self._live.draining = True
+        await super().shutdown(sockets)
+
+
+def create_server(home: Home, config: GatewayConfig, live: Live) -> Server:
+    """The server of the gateway of ``home``: plain HTTP on loopback, else TLS with the node's certificate."""
+    tls = {"ssl_keyfile": str(home.tls_key), "ssl_certfile": str(home.tls_certificate)} if config.uses_tls else {}
+    settings = uvicorn.Config(
+        Gateway(live),
+        **tls,  # type: ignore[arg-type]
+        http="httptools",
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ws="none",
+    )
+    settings.load()
+    return Server(settings, live)
+
+
+async def serve(home: Home, config: GatewayConfig, listener: socket.socket) -> None:
+    """Serve the gateway of ``home`` on ``listener`` until SIGTERM. Django must be set up."""
+    async with running(home, config) as live, show_life(home.run / "gateway.alive"):
+        await create_server(home, config, live).serve([listener])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the gateway of the home in ``arguments``, on the inherited descriptor if one is given."""
+    import uvloop
+
+    from jazari.settings.runtime import setup
+
+    home = Home.open(arguments[0])
+    try:
+        config = read_gateway(home.path)
+        if len(arguments) > 1:
+            listener = socket.socket(fileno=int(arguments[1]))
+        else:
+            listener = bind(config.host, config.port, "the gateway")
+        setup(home, migrate=True)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(home, config, listener))
+    except JazariError as error:
+        print(str(error), file=sys.stderr, flush=True)
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
