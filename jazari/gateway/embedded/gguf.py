@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from jazari.gateway.errors import NotAModel
+from jazari.gateway.embedded.errors import NotAModel
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from jazari.core.errors import JazariError
+from jazari.gateway.embedded.errors import EngineAway, EngineMissing
 from jazari.gateway.embedded.settings import EngineSettings
 from jazari.gateway.embedded.store import StoredModel, check_content
-from jazari.gateway.errors import EngineAway, EngineMissing
 
 INSTALL = "pip install 'jazari[embedded]'"
 HOST = "127.0.0.1"

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from jazari.core.errors import DiskFull
 from jazari.core.files import locked, plain_os_errors, sync_folder, write_private
+from jazari.gateway.embedded.errors import BadModelName, ModelChanged, ModelMissing, ModelNameTaken, NotAModel
 from jazari.gateway.embedded.gguf import Gguf, read_header
-from jazari.gateway.errors import BadModelName, ModelChanged, ModelMissing, ModelNameTaken, NotAModel
 
 FOLDER = Path("models")
 """Below the home of the node."""

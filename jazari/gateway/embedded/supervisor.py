@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from jazari.gateway.embedded.errors import EngineAway, EngineMissing
 from jazari.gateway.embedded.process import INSTALL
 from jazari.gateway.embedded.settings import EngineKey, EngineSettings, engine_key
-from jazari.gateway.errors import EngineAway, EngineMissing
 from jazari.gateway.words import Kind
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0

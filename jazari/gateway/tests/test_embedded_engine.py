@@ -13,9 +13,9 @@ import pytest
 
 from jazari.gateway.configuration import parse_gateway
 from jazari.gateway.embedded import store
+from jazari.gateway.embedded.errors import EngineAway
 from jazari.gateway.embedded.settings import EngineKey, EngineSettings, engine_key, wanted_engines
 from jazari.gateway.embedded.supervisor import LONGEST_DELAY, Engines, backoff, engine_environment
-from jazari.gateway.errors import EngineAway
 from jazari.gateway.tests.gguf_files import gguf
 from jazari.gateway.words import Kind
 from jazari.testing.small_model import require_small_model

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jazari.gateway.embedded.errors import NotAModel
 from jazari.gateway.embedded.gguf import read_header
-from jazari.gateway.errors import NotAModel
 from jazari.gateway.tests.gguf_files import PLAIN, gguf, tensor, text
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jazari.core.errors import DiskFull, Unavailable
 from jazari.gateway.embedded import store
-from jazari.gateway.errors import BadModelName, ModelChanged, ModelMissing, ModelNameTaken, NotAModel
+from jazari.gateway.embedded.errors import BadModelName, ModelChanged, ModelMissing, ModelNameTaken, NotAModel
 from jazari.gateway.tests.gguf_files import PLAIN, gguf
 
 
