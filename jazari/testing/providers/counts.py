@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # Enough for a test to look back; little enough for 100,000 calls.
-KEPT_CALLS = 200
+KEPT_CALLS, KEPT_BYTES = 200, 1 << 20
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it arrived: ``body`` in full, header names in lower case."""
+    """One request as it arrived, header names in lower case. Of `Counts.calls`, ``body`` is cut at `KEPT_BYTES`."""
 
     path: str
     headers: dict[str, str]
@@ -45,7 +45,7 @@ class Counts:
         self.bytes_in += len(call.body)
         self.open += 1
         self.most_open = max(self.most_open, self.open)
-        self.calls.append(call)
+        self.calls.append(call if len(call.body) <= KEPT_BYTES else replace(call, body=call.body[:KEPT_BYTES]))
 
     def numbers(self) -> dict[str, Any]:
         """Everything but the calls, for a stand-in in another process."""

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from jazari.testing.providers import answers
 from jazari.testing.providers.faults import MODEL_PREFIX
+from jazari.testing.providers.serving import use_fast_loop
 from jazari.testing.providers.stand_in import Refused, StandIn
 from jazari.testing.providers.wire import Answer, Behaviour
 
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("--pace-seconds", type=float, default=0.0, help="between two events")
     parser.add_argument("--first-seconds", type=float, default=0.0, help="before the first byte")
     given = parser.parse_args()
+    use_fast_loop()
     behaviour = Behaviour(words=given.words, pace_seconds=given.pace_seconds, first_seconds=given.first_seconds)
     with OpenAILike(port=given.port, behaviour=behaviour) as provider:
         print(provider.url, flush=True)

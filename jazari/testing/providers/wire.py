@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 from aiohttp import web
@@ -57,6 +58,7 @@ class Answer:
         """For the header."""
         return "text/event-stream; charset=utf-8" if self.stream else "application/json"
 
+    @cached_property
     def pieces(self) -> list[bytes]:
         """The bytes of a good answer, in the portions in which they are written."""
         if self.stream:
@@ -119,7 +121,7 @@ def _refusal(request: web.Request, fault: Fault | None, behaviour: Behaviour, er
 
 def _spoiled(answer: Answer, fault: Fault | None, error: ErrorShape) -> list[bytes]:
     """The pieces to write, with those faults that change content."""
-    pieces = answer.pieces()
+    pieces = answer.pieces
     half = len(pieces) // 2
     if fault is Fault.MALFORMED:
         return [*pieces[:half], b'data: {"choices": [{"delta"\n\n' if answer.stream else b'"}', *pieces[half:]]
