@@ -30,6 +30,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "model": ("jazari.studies.model_commands", "model_app", "Publish, fetch and apply models."),
     "projects": ("jazari.gateway.project_commands", "projects_app", "Teams at the gateway, and their credits."),
     "keys": ("jazari.gateway.key_commands", "keys_app", "What lets a team's programs into the gateway."),
+    "receipt": (
+        "jazari.gateway.receipt_commands",
+        "receipt_app",
+        "Show, list and verify the receipts of the gateway's calls.",
+    ),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),

@@ -44,7 +44,7 @@ def header(scope: Scope, name: bytes) -> str:
 async def read_body(scope: Scope, receive: Receive) -> bytes:
     """The whole body; ``BodyTooLarge`` above ``LARGEST_BODY`` bytes, ``BodyTooSlow``, ``ClientLeft``."""
     announced = header(scope, b"content-length")
-    if announced.isdigit() and int(announced[:18]) > LARGEST_BODY:
+    if announced.isascii() and announced.isdecimal() and int(announced[:18]) > LARGEST_BODY:
         raise _too_large()
     try:
         async with asyncio.timeout(SLOWEST_SECONDS):

@@ -166,7 +166,7 @@ async def _finish(response: aiohttp.ClientResponse) -> None:
 
 def _seconds(retry_after: str) -> float:
     """What a Retry-After header asks for, in seconds; 1 where it gives a date or nothing (RFC 9110, 10.2.3)."""
-    return float(retry_after) if retry_after.isdigit() and len(retry_after) < 6 else 1.0
+    return float(retry_after) if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 6 else 1.0
 
 
 async def _within(seconds: float, what: Any) -> Any:
