@@ -19,18 +19,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from jazari.catalog.cards.base import Reference
 from jazari.catalog.registry import explain
 from jazari.core.errors import BadIdentifier
-from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.gateway.addresses import Reach, address_of, check_address
 from jazari.gateway.cards import ModelName
-from jazari.gateway.errors import AddressRefused, BadGatewayConfig, GatewayMissing
+from jazari.gateway.errors import AddressRefused, BadGatewayConfig
+from jazari.gateway.listening import FILE, HOST, PORT, read_text
 from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import Kind, Protocol
 
-FILE = Path("gateway", "gateway.toml")
-"""Below the home of the node."""
-LARGEST = 1 << 20
 SCRIPTS = ("arabic", "latin", "tifinagh", "other")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -177,8 +174,8 @@ class GatewayConfig(_Settings):
     ``tls``: ``auto`` speaks plain HTTP on loopback and TLS with the node's certificate elsewhere; ``always`` TLS.
     """
 
-    host: str = Field(default="127.0.0.1", max_length=253)
-    port: int = Field(default=8460, ge=1, le=65_535)
+    host: str = Field(default=HOST, max_length=253)
+    port: int = Field(default=PORT, ge=1, le=65_535)
     tls: Literal["auto", "always"] = "auto"
     policy: Name = "main"
     provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
@@ -213,19 +210,11 @@ class GatewayConfig(_Settings):
 
 def read_gateway(home: Path) -> GatewayConfig:
     """The gateway's settings below ``home``; ``GatewayMissing`` or ``BadGatewayConfig`` where there are none to use."""
-    path = home / FILE
-    if not path.exists():
-        raise GatewayMissing(f"There is no {path}: create it with `jazari gateway create`.")
-    with plain_os_errors(path), path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise BadGatewayConfig(f"{path} is larger than {LARGEST >> 20} MiB: it only names providers and routes.")
     try:
-        return parse_gateway(raw.decode())
-    except UnicodeDecodeError as error:
-        raise BadGatewayConfig(f"{path} is not UTF-8: save it as such.") from error
+        return parse_gateway(read_text(home))
     except BadGatewayConfig as error:
-        raise BadGatewayConfig(f"{path}: {error}") from error
+        path = str(home / FILE)
+        raise error if str(error).startswith(path) else BadGatewayConfig(f"{path}: {error}") from error
 
 
 def parse_gateway(text: str) -> GatewayConfig:

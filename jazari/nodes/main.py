@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show, list and verify the receipts of the gateway's calls.",
     ),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
-    "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),
+    "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker, engine, gateway."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),
 }
 
