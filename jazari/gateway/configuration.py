@@ -172,12 +172,16 @@ class GatewayConfig(_Settings):
     """The whole file. ``policy`` is the name of the residency card in this node's own log.
 
     ``tls``: ``auto`` speaks plain HTTP on loopback and TLS with the node's certificate elsewhere; ``always`` TLS.
+    ``metrics``: who sees ``/metrics`` and the details of ``/readyz``. ``traces``: the whole address of a collector
+    that speaks OTLP over HTTP; None sends none.
     """
 
     host: str = Field(default=HOST, max_length=253)
     port: int = Field(default=PORT, ge=1, le=65_535)
     tls: Literal["auto", "always"] = "auto"
     policy: Name = "main"
+    metrics: Literal["loopback", "all"] = "loopback"
+    traces: str | None = Field(default=None, max_length=300)
     provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
     route: dict[Alias, RouteConfig] = Field(default_factory=dict, max_length=1000)
 
@@ -187,6 +191,13 @@ class GatewayConfig(_Settings):
         if host != "localhost" and address_of(host) is None:
             raise ValueError("write an IP address of this machine, 0.0.0.0 for all, or localhost")
         return host
+
+    @field_validator("traces")
+    @classmethod
+    def _usable_collector(cls, traces: str | None) -> str | None:
+        if traces is not None:
+            check_provider_url(traces)
+        return traces
 
     @model_validator(mode="after")
     def _known_providers(self) -> GatewayConfig:
