@@ -213,6 +213,13 @@ class GatewayConfig(_Settings):
         loopback = self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         return self.tls == "always" or not loopback
 
+    @property
+    def address(self) -> str:
+        """The base of the API for clients on this machine, ``http[s]://HOST:PORT/v1``."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  to be dialled
+        scheme = "https" if self.uses_tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
     def models_of(self, provider: str) -> tuple[str, ...]:
         """The models that routes ask of ``provider``, each once."""
         asked = (target for route in self.route.values() for target in route.targets if target.provider == provider)
