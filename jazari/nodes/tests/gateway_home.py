@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +22,6 @@ from jazari.gateway.tests import policy_builders as build
 from jazari.gateway.words import DataClass, Kind
 from jazari.settings.home import Home, NodeConfig
 from jazari.testing.commands import Commands
-from jazari.trust.records import Record
 
 PROJECT = "plots"
 RULES = [build.rule(one, operators=["MA"], hosting=["MA"]) for one in ("public", "internal")]
@@ -72,28 +70,14 @@ def make(path: Path, text: str) -> GatewayHome:
     return GatewayHome(home, filled.stdout.strip())
 
 
-class Records:
-    """Verified records, as ``jazari.trust.reading.Reader`` gives them."""
-
-    def __init__(self, records: list[Record]) -> None:
-        self._records = records
-
-    def namespaces(self) -> list[str]:
-        return ["rabat"]
-
-    def records(self, namespace: str, after: int = 0) -> Iterator[Record]:
-        del namespace
-        return iter(self._records[after:])
-
-
-def records_of(config: GatewayConfig, *rules: dict[str, Any]) -> Records:
+def records_of(config: GatewayConfig, *rules: dict[str, Any]) -> build.Records:
     """A card for every provider of ``config``, and a policy."""
     made = [build.record("residency", build.residency_card(*(rules or RULES)), name=config.policy)]
     for name, provider in config.provider.items():
         models = [{"name": model, "kinds": list(Kind), "context_tokens": 8192} for model in config.models_of(name)]
         card = build.provider_card(models=models, protocol=str(provider.protocol))
         made.append(build.record("provider", card, name=name))
-    return Records(made)
+    return build.Records(made)
 
 
 def main(home: Home) -> None:
