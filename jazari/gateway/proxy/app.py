@@ -18,6 +18,7 @@ from jazari.gateway.proxy.http import (
     Scope,
     Send,
     header,
+    headers_named,
     read_body,
     send_bytes,
     send_error,
@@ -28,6 +29,7 @@ from jazari.gateway.proxy.questions import read_question
 from jazari.gateway.words import Kind
 
 CLASS_HEADER = b"jazari-data-class"
+_ONE_MODEL = "/v1/models/"
 _KINDS = {"/v1/chat/completions": Kind.CHAT, "/v1/completions": Kind.COMPLETION, "/v1/embeddings": Kind.EMBEDDING}
 _log = logging.getLogger("jazari.gateway")
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -64,7 +66,7 @@ class Gateway:
         except GatewayError as error:
             self._live.metrics.refusals.labels(error.code).inc()
             if not started:
-                await send_error(send, error, error.headers)
+                await send_error(send, error)
         except Exception:
             _log.exception("A request met a defect of the gateway")
             if not started:
@@ -72,13 +74,14 @@ class Gateway:
 
     def _handler(self, scope: Scope) -> Handler:
         path = scope["path"]
-        if path not in self._paths and path.startswith("/v1/models/"):
-            return self._model
-        if path not in self._paths:
+        found = ("GET", self._model) if path.startswith(_ONE_MODEL) else self._paths.get(path)
+        if found is None:
             raise NoSuchPath("There is nothing at this path: see the reference of the gateway's API.")
-        method, handler = self._paths[path]
+        method, handler = found
         if scope["method"] != method:
-            raise WrongMethod(f"Use {method} for this path.")
+            error = WrongMethod(f"Use {method} for this path.")
+            error.headers = [(b"allow", method.encode())]
+            raise error
         return handler
 
     def _answerer(self, kind: Kind) -> Handler:
@@ -87,7 +90,7 @@ class Gateway:
             key = self._admit(scope)
             question = read_question(kind, await read_body(scope, receive))
             route = self._live.route_for(key, question.model, kind)
-            data_class, declassified = data_class_of(key, header(scope, CLASS_HEADER) or None)
+            data_class, declassified = data_class_of(key, _class_asked(scope))
             call = Call(self._live, key, question, route, data_class, declassified)
             await self._run(call, receive, send)
 
@@ -124,7 +127,7 @@ class Gateway:
         await send_json(send, {"object": "list", "data": [_model(name) for name in names]})
 
     async def _model(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        name = scope["path"].removeprefix("/v1/models/")
+        name = scope["path"].removeprefix(_ONE_MODEL)
         key = self._admit(scope)
         if name not in self._live.models_for(key):
             raise NoSuchPath(f"There is no model {name[:80]!r} for this key: GET /v1/models lists what there is.")
@@ -154,8 +157,17 @@ class Gateway:
         await send_bytes(send, self._live.metrics.text(), CONTENT_TYPE)
 
 
+def _class_asked(scope: Scope) -> str | None:
+    """The data class in the header; said twice, or empty, it is unknown and not left out."""
+    said = headers_named(scope, CLASS_HEADER)
+    return ", ".join(said) if said else None
+
+
 def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "jazari"}
+    # Mistral's client reads no model without type and abilities; what a route can do depends on who answers.
+    return {
+        "id": name, "object": "model", "created": 0, "owned_by": "jazari", "type": "base", "capabilities": {}
+    }  # fmt: skip
 
 
 async def _until_gone(receive: Receive) -> None:
