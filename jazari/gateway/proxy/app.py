@@ -109,7 +109,8 @@ class Gateway:
                 raise ClientLeft
             work.result()
         except GatewayError as error:
-            error.headers = call.headers
+            if call.has_receipt:
+                error.headers = call.headers
             raise
         except asyncio.CancelledError:
             work.cancel()

@@ -71,6 +71,7 @@ class Call:
     first_byte_ms: int | None = None
     reserved: int | None = None
     status: int = 200
+    has_receipt: bool = False
     _settled: bool = False
     _asked: bool = False
 
@@ -101,8 +102,8 @@ class Call:
     @property
     def headers(self) -> Headers:
         """What the client gets besides the answer."""
-        provider = self.target.provider.encode() if self.target else b""
-        return [(RECEIPT_HEADER, self.id.encode()), (PROVIDER_HEADER, provider)]
+        receipt = (RECEIPT_HEADER, self.id.encode())
+        return [receipt, (PROVIDER_HEADER, self.target.provider.encode())] if self.target else [receipt]
 
     def _pass_limits(self) -> int:
         """Raises ``LimitReached``; else the tokens that were counted against the key's limit."""
@@ -279,9 +280,11 @@ class Call:
                 self.live.ledger.record(receipt)
             else:
                 self.live.ledger.settle(self.id, receipt)
+            self.has_receipt = True
         except JournalUnwritable:
             # A call that reserved nothing owes nothing; and while none can be reserved for, such calls are endless.
-            if self.reserved is not None:
+            self.has_receipt = self.reserved is not None
+            if self.has_receipt:
                 self.live.owed.append(receipt)
         self._count(receipt)
 

@@ -112,8 +112,9 @@ class Question:
     """One request of a client.
 
     ``body`` is the JSON as it came. ``prompt_bytes``: UTF-8 bytes of all that can become tokens: texts, tools, schema,
-    and every field that we do not know; ``items``: messages or inputs; ``script``: what most of its last text is written in; ``choices``: answers
-    asked for. ``most_output``: the client's own limit of tokens for each of them, or None.
+    and every field that we do not know; ``items``: messages or inputs; ``script``: what most of its last text is
+    written in; ``choices``: answers computed. ``most_output``: the client's own limit of tokens for each of them, or
+    None.
     """
 
     kind: Kind
