@@ -10,6 +10,7 @@ from typing import Any
 from jazari.gateway.authorization import KeyFacts, data_class_of
 from jazari.gateway.errors import GatewayError, NoSuchPath, WrongMethod
 from jazari.gateway.metrics import CONTENT_TYPE
+from jazari.gateway.openapi import PATHS, openapi_bytes
 from jazari.gateway.proxy.call import Call
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
 from jazari.gateway.proxy.http import (
@@ -30,7 +31,6 @@ from jazari.gateway.words import Kind
 
 CLASS_HEADER = b"jazari-data-class"
 _ONE_MODEL = "/v1/models/"
-_KINDS = {"/v1/chat/completions": Kind.CHAT, "/v1/completions": Kind.COMPLETION, "/v1/embeddings": Kind.EMBEDDING}
 _log = logging.getLogger("jazari.gateway")
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -41,13 +41,19 @@ class Gateway:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._paths: dict[str, tuple[str, Handler]] = {
-            **{path: ("POST", self._answerer(kind)) for path, kind in _KINDS.items()},
+            **{path: ("POST", self._answerer(kind)) for path, kind in PATHS.items()},
             "/v1/models": ("GET", self._models),
             "/v1/explain": ("POST", self._explain),
+            "/v1/openapi.json": ("GET", self._openapi),
             "/healthz": ("GET", self._health),
             "/readyz": ("GET", self._ready),
             "/metrics": ("GET", self._metrics),
         }
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Every fixed path and its method."""
+        return {path: method for path, (method, _handler) in self._paths.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -142,6 +148,9 @@ class Gateway:
         data_class, declassified = data_class_of(key, asked.data_class)
         explanation = self._live.explain(route, data_class)
         await send_json(send, explanation_document(explanation, data_class, declassified))
+
+    async def _openapi(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_bytes(send, openapi_bytes())
 
     async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send_json(send, {"status": "ok"})

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from jazari.gateway.errors import BadQuestion
 from jazari.gateway.scripts import Script, script_of
@@ -100,11 +100,9 @@ class _Embedding(_Loose):
     input: StrictStr | _Texts
 
 
-_FORMS: dict[Kind, TypeAdapter[Any]] = {
-    Kind.CHAT: TypeAdapter(_Chat),
-    Kind.COMPLETION: TypeAdapter(_Completion),
-    Kind.EMBEDDING: TypeAdapter(_Embedding),
-}
+FORMS: dict[Kind, type[BaseModel]] = {Kind.CHAT: _Chat, Kind.COMPLETION: _Completion, Kind.EMBEDDING: _Embedding}
+SCHEMA_NAMES = {Kind.CHAT: "Chat", Kind.COMPLETION: "Completion", Kind.EMBEDDING: "Embedding"}
+"""What the forms are called in the description of the API (``jazari.gateway.openapi``)."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def read_question(kind: Kind, data: bytes) -> Question:
     """The request in ``data``; ``BadQuestion`` names the first field that is wrong, never its value."""
     body = _parse(data)
     try:
-        form = _FORMS[kind].validate_python(body)
+        form = FORMS[kind].model_validate(body)
     except ValidationError as error:
         raise _bad(error) from None
     if kind is Kind.EMBEDDING:
