@@ -29,7 +29,7 @@ def address() -> Iterator[str]:
     command = [sys.executable, "-m", "jazari.testing.providers.openai_like", "0", "--words", "4"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().strip() + "/v1"
+        yield process.stdout.readline().strip()
         process.terminate()
 
 
@@ -99,3 +99,4 @@ def test_nothing_is_kept_of_calls_that_are_over(address: str, tmp_path: Path) ->
         assert sizes[1:] == [sizes[0] | {"lines": lines}] * 3
         assert objects[-1] - objects[0] < MOST_MORE_OBJECTS, objects
         assert gateway.live.ledger.balance("project0").spent > 0
+        assert all(receipt.status in {200, 403} for receipt in gateway.receipts())
