@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from jazari.core import clock
 from jazari.core.files import plain_os_errors
 from jazari.gateway.balances import Balances
 from jazari.gateway.errors import JournalDamaged, ReceiptNotFound, ReceiptUntrusted
@@ -159,6 +160,18 @@ def newest_receipts(folder: Path, wanted: Callable[[Receipt], bool], most: int) 
                 found.append(receipt)
                 if len(found) == most:
                     return found
+    return found
+
+
+def receipts_since(folder: Path, moment: str) -> list[Receipt]:
+    """All receipts written at ``moment`` (RFC 3339, UTC, to the second) or later, in order."""
+    found: list[Receipt] = []
+    for path in reversed(segments(folder)):
+        texts = [text for text in _read(path).split(b"\n")[:-1] if b'"kind":"receipt","n":' in text]
+        receipts = (_receipt(_line(path, text + b"\n", 0)) for text in texts)
+        found[:0] = [receipt for receipt in receipts if receipt.moment >= moment]
+        if clock.timestamp(datetime.fromtimestamp(_start(path), UTC)) < moment:
+            break
     return found
 
 

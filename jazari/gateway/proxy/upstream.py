@@ -106,9 +106,9 @@ class Upstream:
     async def _opened(
         self, kind: Kind, body: dict[str, Any], patience: Patience
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        async with self.way.attempt(patience.connect + patience.first_token):
-            async with self._answered(kind, body, patience) as response:
-                yield response
+        hopeless = patience.connect + patience.first_token
+        async with self.way.attempt(hopeless), self._answered(kind, body, patience) as response:
+            yield response
 
     @asynccontextmanager
     async def _answered(
