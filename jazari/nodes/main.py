@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "receipt_app",
         "Show, list and verify the receipts of the gateway's calls.",
     ),
+    "drill": ("jazari.gateway.drill_commands", "drill_app", "Cut a provider off on purpose, and publish what it did."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),

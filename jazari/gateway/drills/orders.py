@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jazari.catalog.registry import explain
-from jazari.core.errors import BadIdentifier, JazariError
-from jazari.core.identifiers import check_name
+from jazari.core.errors import JazariError
+from jazari.gateway.configuration import Name
 from jazari.gateway.errors import BadOrder
 from jazari.gateway.proxy.severing import Mode
 
@@ -17,15 +17,6 @@ LARGEST_ORDER = 4_000
 """Bytes of a line."""
 LONGEST_CUT = 3600.0
 """Seconds."""
-REGISTRY, ROOT = "registry", "root"
-"""What can be cut besides a provider; providers of these names cannot."""
-
-
-def _name(name: str) -> str:
-    try:
-        return check_name(name)
-    except BadIdentifier as error:
-        raise ValueError(str(error)) from error
 
 
 class _Order(BaseModel):
@@ -39,7 +30,7 @@ class CutOrder(_Order):
     """
 
     do: Literal["cut"]
-    what: Annotated[str, AfterValidator(_name)]
+    what: Name
     mode: Mode = Mode.REFUSE
     seconds: float = Field(gt=0, le=LONGEST_CUT)
 
