@@ -34,7 +34,7 @@ class Percentiles(Card):
 
 
 class Phase(Card):
-    """The calls that began in one phase, and how they ended."""
+    """The calls of one phase, and how they ended. Those under way when the cut fell are `during`."""
 
     phase: PhaseName = Field(description="`before`, `during` or `after` the cut.")
     seconds: float = Field(ge=0, le=10_000, description="How long it lasted.")

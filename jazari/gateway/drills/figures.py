@@ -26,9 +26,9 @@ def percentiles(values: Iterable[int]) -> Percentiles | None:
 
 def phases_of(measured: Measured, calls: Sequence[Call]) -> list[Phase]:
     """The three phases of ``calls``."""
-    parts = {name: [call for call in calls if measured.phase_at(call.at_ms) is name] for name in PhaseName}
+    parts = {name: [call for call in calls if measured.phase_of(call) is name] for name in PhaseName}
     usual = usual_providers(parts[PhaseName.BEFORE])
-    marks = (0, measured.cut_ms, measured.mended_ms, measured.end_ms)
+    marks = (0, measured.ordered_ms, measured.mended_ms, measured.end_ms)
     return [
         _phase(measured, name, parts[name], usual, (marks[place + 1] - marks[place]) / 1000)
         for place, name in enumerate(PhaseName)
@@ -83,12 +83,12 @@ def _is_rerouted(measured: Measured, call: Call, usual: dict[str, str]) -> bool:
 def recovery_of(measured: Measured) -> Recovery:
     """How fast the load was answered again."""
     calls = sorted(measured.calls, key=lambda call: call.at_ms)
-    during = [call for call in calls if measured.phase_at(call.at_ms) is PhaseName.DURING]
-    after = [call for call in calls if measured.phase_at(call.at_ms) is PhaseName.AFTER]
+    within = [call for call in calls if measured.is_within_cut(call)]
+    after = [call for call in calls if measured.phase_of(call) is PhaseName.AFTER]
     cut = measured.plan.provider
     return Recovery(
-        first_answer_ms=_first_answer(during, measured.cut_ms),
-        steady_ms=_steady(during, measured.cut_ms, _usual_share(measured)),
+        first_answer_ms=_first_answer(within, measured.ordered_ms),
+        steady_ms=_steady(within, measured.ordered_ms, _usual_share(measured)),
         steady_share=STEADY_SHARE,
         returned_ms=_first_answer([c for c in after if c.provider == cut], measured.mended_ms) if cut else None,
     )
@@ -100,22 +100,22 @@ def _first_answer(calls: Iterable[Call], since_ms: int) -> int | None:
 
 
 def _usual_share(measured: Measured) -> float:
-    before = [call for call in measured.calls if measured.phase_at(call.at_ms) is PhaseName.BEFORE]
+    before = [call for call in measured.calls if measured.phase_of(call) is PhaseName.BEFORE]
     return len(_answered(before)) / len(before) if before else 0.0
 
 
-def _steady(during: Sequence[Call], cut_ms: int, usual_share: float) -> int | None:
-    """Until the first answered call from which on, to the end of the cut, the share is (nearly) as usual."""
+def _steady(within: Sequence[Call], since_ms: int, usual_share: float) -> int | None:
+    """Until the first answer from which on, to the end of the cut, the share is (nearly) as usual."""
     if usual_share == 0:
         return None
     found: Call | None = None
     answered = 0
-    for count, call in enumerate(reversed(during), start=1):
+    for count, call in enumerate(reversed(within), start=1):
         answered += call.outcome is Outcome.ANSWERED
         steady = answered >= STEADY_SHARE * usual_share * count
         if steady and count >= FEWEST_STEADY and call.outcome is Outcome.ANSWERED:
             found = call
-    return None if found is None or found.total_ms is None else found.at_ms + found.total_ms - cut_ms
+    return None if found is None or found.total_ms is None else found.at_ms + found.total_ms - since_ms
 
 
 def quality_of(answers: Sequence[QualityAnswer], name: PhaseName) -> Quality:

@@ -59,7 +59,7 @@ class Client:
                 async with self._session.post(self._url + PATHS[kind], json=body, ssl=self._tls or True) as response:
                     return await _read(response, began, stream=bool(body.get("stream")))
         except (aiohttp.ClientError, OSError) as error:
-            return Said(Outcome.LOST, code=type(error).__name__)
+            return Said(Outcome.LOST, code=type(error).__name__, total_ms=_since(began))
 
 
 async def _read(response: aiohttp.ClientResponse, began: float, *, stream: bool) -> Said:
@@ -75,7 +75,7 @@ async def _read(response: aiohttp.ClientResponse, began: float, *, stream: bool)
             first = _since(began) if first is None else first
             parts.append(part)
     except (aiohttp.ClientError, OSError) as error:
-        return Said(Outcome.LOST, code=type(error).__name__, **facts)
+        return Said(Outcome.LOST, code=type(error).__name__, total_ms=_since(began), **facts)
     data = b"".join(parts)
     if response.status != 200:
         outcome = Outcome.REFUSED if response.status in _REFUSALS else Outcome.LOST

@@ -68,7 +68,7 @@ class Plan(_Model):
 class Call(_Model):
     """One call, ``at_ms`` after the drill began; ``tried`` and ``charge`` (microcredits) are its receipt's.
 
-    Of a real call, ``at_ms`` is when it ended, to the second, and times are the gateway's.
+    ``total_ms`` until it ended, however it did. A real call's times are the gateway's, ``at_ms`` to the second.
     """
 
     at_ms: Milliseconds
@@ -103,14 +103,16 @@ class EvaluationFile(_Model):
 
 
 class Measured(_Model):
-    """All that a drill measured. ``cut_ms``, ``mended_ms`` and ``end_ms`` since it ``began``.
+    """All that a drill measured. Moments since it ``began``.
 
+    The cut was ordered at ``ordered_ms`` and known to be on at ``cut_ms``; its end was ordered at ``mended_ms``.
     ``unsent``: calls that the load should have made and did not, for too many were open.
     """
 
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
     began: Moment
     plan: Plan
+    ordered_ms: Milliseconds
     cut_ms: Milliseconds
     mended_ms: Milliseconds
     end_ms: Milliseconds
@@ -120,11 +122,15 @@ class Measured(_Model):
     evaluation: EvaluationFile | None = None
     answers: tuple[QualityAnswer, ...] = ()
 
-    def phase_at(self, at_ms: int) -> PhaseName:
-        """The phase in which a moment is."""
-        if at_ms < self.cut_ms:
+    def phase_of(self, call: Call) -> PhaseName:
+        """The phase of a call: that in which it began, but one that was under way when the cut fell was hit by it."""
+        if call.at_ms + (call.total_ms or 0) < self.ordered_ms:
             return PhaseName.BEFORE
-        return PhaseName.DURING if at_ms < self.mended_ms else PhaseName.AFTER
+        return PhaseName.DURING if call.at_ms < self.mended_ms else PhaseName.AFTER
+
+    def is_within_cut(self, call: Call) -> bool:
+        """Whether it began and ended while the cut was on for certain: what tells of recovery."""
+        return self.cut_ms <= call.at_ms and call.at_ms + (call.total_ms or 0) < self.mended_ms
 
 
 def make_plan(values: dict[str, Any]) -> Plan:

@@ -78,7 +78,7 @@ def calls_csv(measured: Measured) -> str:
     for call in measured.calls:
         tried = ";".join(f"{one.provider}:{one.outcome}" for one in call.tried)
         writer.writerow(
-            (call.at_ms, measured.phase_at(call.at_ms), call.route, int(call.streamed), call.outcome, call.status,
+            (call.at_ms, measured.phase_of(call), call.route, int(call.streamed), call.outcome, call.status,
              call.code, call.provider, call.first_byte_ms, call.total_ms, call.charge, tried, call.receipt)
         )  # fmt: skip
     return out.getvalue()

@@ -94,21 +94,22 @@ class _Drill:
                 await load.abandon()
         return self._measured(began, marks, load)
 
-    async def _phases(self, client: Client) -> tuple[int, int, int]:
+    async def _phases(self, client: Client) -> tuple[int, int, int, int]:
         plan = self._plan
         self._say("Measuring as usual")
         await self._phase(client, PhaseName.BEFORE, plan.around)
-        cut = self._now()
+        ordered = self._now()
         await asyncio.to_thread(self._operator.cut, plan.what, plan.mode, plan.seconds + SAFETY_SECONDS)
+        cut = self._now()
         self._say(f"{plan.what} is cut off")
         await self._phase(client, PhaseName.DURING, plan.seconds)
         if (await asyncio.to_thread(self._operator.state))["cut"] is None:
             raise DrillError("The cut ended before its time: see the gateway's log, and run the drill again.")
-        await asyncio.to_thread(self._operator.mend)
         mended = self._now()
+        await asyncio.to_thread(self._operator.mend)
         self._say(f"{plan.what} is there again")
         await self._phase(client, PhaseName.AFTER, plan.around)
-        return cut, mended, self._now()
+        return ordered, cut, mended, self._now()
 
     async def _phase(self, client: Client, name: PhaseName, seconds: float) -> None:
         """Let the load run for so long, and ask the evaluation's questions as far as the time goes."""
@@ -148,15 +149,16 @@ class _Drill:
         async with aiohttp.ClientSession(connector=connector, headers=headers, trust_env=False) as session:
             yield Client(session, self._place.url, self._place.tls)
 
-    def _measured(self, began: datetime, marks: tuple[int, int, int], load: Load) -> Measured:
+    def _measured(self, began: datetime, marks: tuple[int, int, int, int], load: Load) -> Measured:
         receipts = receipts_since(self._place.journal, clock.timestamp(began))
         by_id = {receipt.id: receipt for receipt in receipts}
         calls = [_with_receipt(call, by_id.get(call.receipt)) for call in load.calls]
-        cut, mended, end = marks
+        ordered, cut, mended, end = marks
         return Measured(
             id=token(8),
             began=clock.timestamp(began),
             plan=self._plan,
+            ordered_ms=ordered,
             cut_ms=cut,
             mended_ms=mended,
             end_ms=end,
@@ -198,7 +200,7 @@ def _real(receipts: list[Receipt], began: datetime, end_ms: int) -> list[Call]:
         outcome = _OUTCOMES[receipt.outcome]
         found.append(
             Call(
-                at_ms=max(at, 0),
+                at_ms=max(at - receipt.total_ms, 0),
                 route=receipt.route,
                 outcome=outcome,
                 status=receipt.status,
