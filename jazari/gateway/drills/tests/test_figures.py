@@ -29,8 +29,8 @@ def call(at_ms: int, outcome: Outcome = A, provider: str = "first", total_ms: in
 def measured(*calls: Call, order: str = "ordered") -> Measured:
     plan = Plan(what="first", routes={"chat": order})
     return Measured(
-        id="0123456789abcdef", began="2026-11-26T09:00:00Z", plan=plan, ordered_ms=CUT, cut_ms=CUT, mended_ms=MENDED, end_ms=END,
-        calls=calls, unsent=0,
+        id="0123456789abcdef", began="2026-11-26T09:00:00Z", plan=plan, ordered_ms=CUT, cut_ms=CUT,
+        mended_ms=MENDED, end_ms=END, calls=calls, unsent=0,
     )  # fmt: skip
 
 
