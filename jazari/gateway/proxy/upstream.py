@@ -160,8 +160,8 @@ class Upstream:
         except (ValueError, RecursionError):
             return "it gave no reason that can be read."
         inner = value.get("error", value) if isinstance(value, dict) else None
-        said = inner.get("message") if isinstance(inner, dict) else inner
-        text = "".join(c if c.isprintable() else " " for c in said[:500]) if isinstance(said, str) else ""
+        said = _sentence(inner)
+        text = "".join(c if c.isprintable() else " " for c in said[:500])
         for secret in self._secrets:
             text = text.replace(secret, "...")
         return text or "it gave no reason that can be read."
@@ -172,6 +172,23 @@ async def _finish(response: aiohttp.ClientResponse) -> None:
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(1.0):
             await response.content.readany()
+
+
+def _sentence(error: object) -> str:
+    """The text in an error: OpenAI's and Mistral's ``message``, or the problems that Mistral lists in ``detail``."""
+    if isinstance(error, str):
+        return error
+    if isinstance(error, list):
+        return "; ".join(filter(None, map(_problem, error[:5])))
+    if not isinstance(error, dict):
+        return ""
+    return _sentence(error.get("message") or error.get("detail"))
+
+
+def _problem(one: object) -> str:
+    if not isinstance(one, dict) or not isinstance(one.get("loc"), list):
+        return ""
+    return f"{'.'.join(str(part) for part in one['loc'][1:])}: {one.get('msg')}"
 
 
 def _seconds(retry_after: str) -> float:

@@ -4,6 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import httpx
@@ -18,7 +21,7 @@ from jazari.gateway.embedded.settings import EngineKey, EngineSettings, engine_k
 from jazari.gateway.embedded.supervisor import LONGEST_DELAY, Engines, backoff, engine_environment
 from jazari.gateway.tests.gguf_files import gguf
 from jazari.gateway.words import Kind
-from jazari.testing.small_model import require_small_model
+from jazari.testing.small_model import require_engine, require_small_model
 
 ASK = [{"role": "user", "content": "Say hello to the water clock."}]
 WRITES = EngineSettings(EngineKey("small", embeds=False), threads=1, at_once=4, context_tokens=256)
@@ -89,28 +92,32 @@ async def problem_of(engines):
         return str(told.value)
 
 
-@pytest.mark.slow
 def test_model_that_is_not_in_the_store(tmp_path):
-    require_small_model()
+    require_engine()
     assert "jazari models add" in asyncio.run(problem_of(Engines(tmp_path, [WRITES])))
 
 
-@pytest.mark.slow
 def test_model_that_llama_cpp_cannot_load(tmp_path):
-    require_small_model()
+    require_engine()
     (tmp_path / "tiny.gguf").write_bytes(gguf())
     store.add(tmp_path, tmp_path / "tiny.gguf", "small")
     assert "cannot load the model small (llama)" in asyncio.run(problem_of(Engines(tmp_path, [WRITES])))
 
 
-@pytest.mark.slow
 def test_changed_model_is_not_loaded(tmp_path):
-    require_small_model()
+    require_engine()
     (tmp_path / "tiny.gguf").write_bytes(gguf())
     path = store.add(tmp_path, tmp_path / "tiny.gguf", "small").path(tmp_path)
     path.chmod(0o600)
     path.write_bytes(gguf(data=b"\1" * 64))
     assert "was changed since it was added" in asyncio.run(problem_of(Engines(tmp_path, [WRITES])))
+
+
+def test_without_llama_cpp_it_says_what_to_install(tmp_path, monkeypatch):
+    (tmp_path / "xllamacpp.py").write_text("raise ImportError")
+    inherited = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), inherited])))
+    assert "pip install 'jazari[embedded]'" in asyncio.run(problem_of(Engines(tmp_path, [WRITES])))
 
 
 def test_engine_that_nobody_asked_for(tmp_path):
@@ -226,6 +233,40 @@ def test_embeddings(home):
     assert first != pytest.approx(other, abs=1e-2)
 
 
+def generate(endpoint, events):
+    """Ask for a long answer, and leave after so many events."""
+    body = {"model": "small", "messages": ASK, "max_tokens": 200, "ignore_eos": True, "stream": True}
+    headers = {"Authorization": f"Bearer {endpoint.secret}"}
+    with httpx.stream("POST", f"{endpoint.address}/chat/completions", json=body, headers=headers, timeout=60) as answer:
+        for number, line in enumerate(line for line in answer.iter_lines() if line):
+            if number == events or line == "data: [DONE]":
+                return
+
+
+def work_of(engine, act):
+    """Seconds of processor time that ``act`` costs the engine, until it rests."""
+    start = now = sum(engine.cpu_times()[:2])
+    act()
+    while (later := sum(engine.cpu_times()[:2])) > now + 0.02:
+        now = later
+        time.sleep(0.5)
+    return later - start
+
+
+@pytest.mark.slow
+def test_client_that_leaves_ends_the_work(home):
+    async def act():
+        async with Engines(home, [WRITES]) as engines:
+            assert await engines.wait_ready(LOAD_SECONDS)
+            endpoint, engine = engines.endpoint("small", Kind.CHAT), psutil.Process(engines.states()[0].pid)
+            whole = await asyncio.to_thread(work_of, engine, lambda: generate(endpoint, 10_000))
+            left = await asyncio.to_thread(work_of, engine, lambda: generate(endpoint, 3))
+            return whole, left
+
+    whole, left = asyncio.run(act())
+    assert left < whole / 2
+
+
 _GATEWAY = """
 import asyncio, sys
 from pathlib import Path
@@ -244,9 +285,6 @@ asyncio.run(main())
 
 @pytest.mark.slow
 def test_engine_ends_when_its_gateway_is_killed(home):
-    import subprocess
-    import sys
-
     gateway = subprocess.Popen([sys.executable, "-c", _GATEWAY, home], stdout=subprocess.PIPE, text=True)
     engine = psutil.Process(int(gateway.stdout.readline()))
     gateway.kill()
