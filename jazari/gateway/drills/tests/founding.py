@@ -20,6 +20,11 @@ EMBEDDING = {"name": "stand-in-embedding", "kinds": ["embedding"], "context_toke
 def main(home: str) -> None:
     """Fill the catalogue of ``home``."""
     prepare(Path(home), migrate=True)
+    fill()
+
+
+def fill() -> None:
+    """Fill the catalogue in the current database."""
     from jazari.catalog.models import CatalogItem
 
     card = build.provider_card(models=[MODEL, EMBEDDING])

@@ -10,13 +10,22 @@ from typing import Any
 from jazari.gateway.drills.control import control
 from jazari.gateway.drills.cutting import Cutter
 from jazari.gateway.drills.sockets import control_path
-from jazari.gateway.proxy.tests.serving import GatewayUnderTest
+from jazari.gateway.proxy.tests.serving import GatewayUnderTest, toml
 from jazari.settings.home import Home, NodeConfig
+from jazari.testing.live_network import free_port
 
 
 def new_home(path: Path) -> Home:
     """A home that a gateway can keep its socket and its audit events in."""
     return Home.create(path, NodeConfig(role="institute", namespace="rabat"))
+
+
+def write_settings(home: Home, first: str, second: str) -> None:
+    """A gateway.toml with routes over both addresses, ``only`` over the first alone, at a free port."""
+    only = '[route.only]\nkind = "chat"\ntargets = [{ provider = "first", model = "stand-in" }]\n'
+    (home.path / "gateway").mkdir()
+    text = f"port = {free_port()}\n{toml({'first': first, 'second': second})}\n{only}"
+    (home.path / "gateway" / "gateway.toml").write_text(text)
 
 
 class Controlled(GatewayUnderTest):
