@@ -24,10 +24,13 @@ from jazari.gateway.addresses import Reach, address_of, check_address
 from jazari.gateway.cards import ModelName
 from jazari.gateway.errors import AddressRefused, BadGatewayConfig
 from jazari.gateway.listening import FILE, HOST, PORT, read_text
+from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
-from jazari.gateway.words import Kind, Protocol
+from jazari.gateway.words import DataClass, Kind, Protocol
 
+REGISTRY, ROOT = "registry", "root"
+"""What a drill can cut, or speak of, besides a provider."""
 SCRIPTS = ("arabic", "latin", "tifinagh", "other")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -168,6 +171,23 @@ class RouteConfig(_Settings):
         return self
 
 
+class DrillSettings(_Settings):
+    """``[drill]``: what the worker cuts off every ``every_days`` days, for ``seconds``, and publishes what that did.
+
+    Calls are made at ``rate`` a second, also ``around`` seconds before and after. Without ``routes``: all that the
+    provider serves.
+    """
+
+    cut: Name
+    mode: Mode = Mode.REFUSE
+    seconds: float = Field(default=30, ge=1, le=120)
+    around: float = Field(default=20, ge=1, le=60)
+    rate: float = Field(default=5, gt=0, le=100)
+    every_days: int = Field(default=30, ge=1, le=366)
+    routes: tuple[Alias, ...] = Field(default=(), max_length=100)
+    data_class: DataClass = DataClass.PUBLIC
+
+
 class GatewayConfig(_Settings):
     """The whole file. ``policy`` is the name of the residency card in this node's own log.
 
@@ -184,6 +204,7 @@ class GatewayConfig(_Settings):
     traces: str | None = Field(default=None, max_length=300)
     provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
     route: dict[Alias, RouteConfig] = Field(default_factory=dict, max_length=1000)
+    drill: DrillSettings | None = None
 
     @field_validator("host")
     @classmethod
@@ -205,6 +226,19 @@ class GatewayConfig(_Settings):
             unknown = [target.provider for target in route.targets if target.provider not in self.provider]
             if unknown:
                 raise ValueError(f"the route {alias} names the provider {unknown[0]}, which is not declared")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_drilled(self) -> GatewayConfig:
+        taken = sorted({REGISTRY, ROOT} & set(self.provider))
+        if taken:
+            raise ValueError(f"no provider can be called {taken[0]}: drills mean something else by it")
+        if self.drill is not None:
+            if self.drill.cut != REGISTRY and self.drill.cut not in self.provider:
+                raise ValueError(f"the drill cuts {self.drill.cut}, which is neither a provider nor the registry")
+            unknown = [alias for alias in self.drill.routes if alias not in self.route]
+            if unknown:
+                raise ValueError(f"the drill names the route {unknown[0]}, which is not declared")
         return self
 
     @cached_property

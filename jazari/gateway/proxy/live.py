@@ -99,6 +99,8 @@ class Live:
         self.keys: KeySnapshot = EMPTY
         self.limiter = Limiter()
         self.draining = False
+        self.registry_cut = False
+        """Whether a drill keeps the gateway from reading the catalogue: it decides by what it read before."""
         self.open_calls = 0
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""

@@ -14,6 +14,7 @@ from jazari.core.errors import JazariError
 from jazari.gateway.addresses import Reach, guarded_connector
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
+from jazari.gateway.drills.control import control
 from jazari.gateway.embedded.settings import wanted_engines
 from jazari.gateway.embedded.supervisor import Engines
 from jazari.gateway.journal import Journal
@@ -56,6 +57,7 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
             stack.push_async_callback(_ended, task)
+        await stack.enter_async_context(control(live, home))
         yield live
         live.draining = True
         await _anchor(live, home)
@@ -103,14 +105,16 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 async def _look(live: Live, home: Home) -> None:
     """Read keys and policy again, beside the event loop."""
-    known = live.keys
-    knowledge, keys = await asyncio.to_thread(_read, home, live.config, known)
+    known, kept = live.keys, live.knowledge if live.registry_cut else None
+    knowledge, keys = await asyncio.to_thread(_read, home, live.config, known, kept)
     live.swap_in(knowledge, keys)
     live.limiter.prune(time.monotonic())
 
 
-def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot]:
-    return read_knowledge(config, home.namespace), newer_snapshot(known)
+def _read(
+    home: Home, config: GatewayConfig, known: KeySnapshot, kept: Knowledge | None
+) -> tuple[Knowledge, KeySnapshot]:
+    return kept or read_knowledge(config, home.namespace), newer_snapshot(known)
 
 
 async def _sync(live: Live, _home: Home) -> None:

@@ -27,6 +27,7 @@ from jazari.gateway.errors import (
     ProviderSilent,
 )
 from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
+from jazari.gateway.proxy.severing import Way
 from jazari.gateway.words import Kind
 
 LARGEST_ANSWER = 20_000_000
@@ -59,11 +60,12 @@ class Event:
 class Upstream:
     """A provider at the far end of one pool of connections.
 
-    ``address`` is the API's base (``https://host/v1``); ``headers`` hold its secret.
+    ``address`` is the API's base (``https://host/v1``); ``headers`` hold its secret. A drill cuts its ``way``.
     """
 
     def __init__(self, name: str, address: str, headers: dict[str, str], session: aiohttp.ClientSession) -> None:
         self.name = name
+        self.way = Way(name)
         self._address = address.rstrip("/")
         self._headers = headers
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
@@ -104,6 +106,14 @@ class Upstream:
 
     @asynccontextmanager
     async def _opened(
+        self, kind: Kind, body: dict[str, Any], patience: Patience
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        hopeless = patience.connect + patience.first_token
+        async with self.way.attempt(hopeless), self._answered(kind, body, patience) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _answered(
         self, kind: Kind, body: dict[str, Any], patience: Patience
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         timeout = aiohttp.ClientTimeout(total=patience.whole, sock_connect=patience.connect)
