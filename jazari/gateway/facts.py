@@ -66,6 +66,8 @@ def check_alike(name: str, provider: ProviderConfig, record: Record, models: Ite
         problem = f"the card says protocol {card.protocol}"
     elif provider.protocol is Protocol.EMBEDDED and record.namespace != namespace:
         problem = "what is embedded in this node is attested by this node alone"
+    elif provider.protocol is Protocol.JAZARI and record.namespace == namespace:
+        problem = "a gateway does not call itself"
     elif card.address is not None and not _within(provider.address or "", card.address):
         problem = f"the card says address {card.address}"
     else:

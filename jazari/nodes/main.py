@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "catalog": ("jazari.catalog.commands", "catalog_app", "Show, export and rebuild what the catalogue knows."),
     "study": ("jazari.studies.commands", "study_app", "Propose, approve, run and read studies."),
     "model": ("jazari.studies.model_commands", "model_app", "Publish, fetch and apply models."),
+    "gateway": ("jazari.gateway.network_commands", "network_app", "Offer models to the network, and find them."),
     "projects": ("jazari.gateway.project_commands", "projects_app", "Teams at the gateway, and their credits."),
     "keys": ("jazari.gateway.key_commands", "keys_app", "What lets a team's programs into the gateway."),
     "receipt": (

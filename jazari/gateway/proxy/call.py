@@ -29,6 +29,7 @@ from jazari.gateway.errors import (
     ProviderFailed,
     ProviderRefused,
 )
+from jazari.gateway.guests import Guest
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import body_for
@@ -61,6 +62,7 @@ class Call:
     route: Route
     data_class: DataClass
     declassified: bool
+    guest: Guest | None = None
     began: float = field(default_factory=time.monotonic)
     id: str = field(default_factory=new_call_id)
     tried: list[Tried] = field(default_factory=list)
@@ -112,7 +114,7 @@ class Call:
         self.live.limiter.end(self.key.id, tokens, total, time.monotonic(), stream=self.question.stream)
 
     def _refuse_by_policy(self) -> None:
-        explanation = self.live.explain(self.route, self.data_class)
+        explanation = self.live.explain(self.route, self.data_class, self.guest)
         if not any(report.decision.allowed for report in explanation.targets):
             self.decision = explanation.targets[0].decision
             for report in explanation.targets:
@@ -143,10 +145,10 @@ class Call:
         tried: list[Target] = []
         while len(tried) < self.route.config.attempts and (target := self._next(tried)):
             tried.append(target)
-            self.target, self.decision = target, self.live.decide(target, self.data_class)
+            self.target, self.decision = target, self.live.decide(target, self.data_class, self.guest)
             wait = self.route.config.first_token_seconds
             try:
-                async with self.live.at(target, self.key.project, self.data_class, wait) as provider:
+                async with self.live.at(target, self.key.project, self.data_class, wait, self.guest) as provider:
                     self._asked = True
                     return await attempt(provider, target)
             except (ProviderFailed, PolicyRefuses) as error:
@@ -160,11 +162,11 @@ class Call:
         raise self._nobody(tried)
 
     def _next(self, tried: list[Target]) -> Target | None:
-        return self.live.next_target(self.route, self.data_class, self.question, tried)
+        return self.live.next_target(self.route, self.data_class, self.question, tried, self.guest)
 
     def _nobody(self, tried: list[Target]) -> GatewayError:
         if not tried:
-            return refusal(self.live.explain(self.route, self.data_class))
+            return refusal(self.live.explain(self.route, self.data_class, self.guest))
         self.target = None
         why = "; ".join(f"{one.provider}: {one.outcome}" for one in self.tried)
         return NoProviderReady(f"No provider of {self.route.alias} could answer ({why}): try again soon.")
@@ -182,7 +184,8 @@ class Call:
 
     async def _ask(self, provider: Provider, target: Target) -> Event:
         body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
-        answer = await provider.upstream.ask(self.question.kind, body, self.route.patience)
+        label = self.live.label(target, self.data_class, self.guest)
+        answer = await provider.upstream.ask(self.question.kind, body, self.route.patience, label)
         self.heard.take(answer.chunk or {})
         self._note(target, ANSWERED)
         return answer
@@ -190,7 +193,8 @@ class Call:
     async def _stream(self, send: Send) -> None:
         async def attempt(provider: Provider, target: Target) -> None:
             body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
-            async with provider.upstream.stream(self.question.kind, body, self.route.patience) as events:
+            label = self.live.label(target, self.data_class, self.guest)
+            async with provider.upstream.stream(self.question.kind, body, self.route.patience, label) as events:
                 await self._pass_on(await anext(events), events, target, send)
 
         try:

@@ -11,20 +11,28 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 
 from jazari.core.errors import JazariError
+from jazari.federation.exchange import network_of
+from jazari.federation.root_node import open_key
 from jazari.gateway.addresses import Reach, guarded_connector
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
+from jazari.gateway.guests import Node
 from jazari.gateway.journal import Journal
 from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
+from jazari.gateway.mirrored import known_directory
+from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.live import Live, Provider
+from jazari.gateway.proxy.node_upstream import NodeUpstream
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.queries import newer_snapshot
 from jazari.gateway.receipt_files import journal_folder
 from jazari.gateway.secrets import read_secret
+from jazari.gateway.words import Protocol
 from jazari.governance.spool import write_event
 from jazari.settings.home import Home
+from jazari.trust.directory import Directory
 
 LOOK_SECONDS = 1.0
 """How soon a revoked key or a new policy is heard of."""
@@ -42,8 +50,9 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         journal = Journal.open(journal_folder(home.path))
         stack.callback(journal.close)
         sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
-        providers = {name: _provider(home, name, one, sessions) for name, one in config.provider.items()}
-        live = Live(config, providers, Ledger(journal), Metrics())
+        identity = node_identity(home, config)
+        providers = {name: _provider(home, name, one, sessions, identity) for name, one in config.provider.items()}
+        live = Live(config, providers, Ledger(journal), Metrics(), Node(home.namespace, home.is_root))
         await _look(live, home)
         for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
@@ -63,7 +72,26 @@ def guarded_session(reach: Reach) -> aiohttp.ClientSession:
     )
 
 
-def _provider(home: Home, name: str, config: ProviderConfig, sessions: dict[Reach, aiohttp.ClientSession]) -> Provider:
+def node_identity(home: Home, config: GatewayConfig) -> NodeIdentity | None:
+    """This node's name and publishing key, where a provider is called with them; None where none is.
+
+    Raises where the key cannot be opened: a gateway that could not sign would only fail later.
+    """
+    if not any(provider.protocol is Protocol.JAZARI for provider in config.provider.values()):
+        return None
+    return NodeIdentity(home.namespace, network_of(home).name, open_key(home.publishing_key))
+
+
+def _provider(
+    home: Home,
+    name: str,
+    config: ProviderConfig,
+    sessions: dict[Reach, aiohttp.ClientSession],
+    identity: NodeIdentity | None,
+) -> Provider:
+    if config.protocol is Protocol.JAZARI and identity is not None:
+        upstream = NodeUpstream(name, config.address or "", identity, sessions[config.reach])
+        return Provider(name, config, upstream)
     headers = {"authorization": f"Bearer {read_secret(home.path, config.secret)}"} if config.secret else {}
     return Provider(name, config, Upstream(name, config.address or "", headers, sessions[config.reach]))
 
@@ -87,13 +115,22 @@ async def _ended(task: asyncio.Task[None]) -> None:
 async def _look(live: Live, home: Home) -> None:
     """Read keys and policy again, beside the event loop."""
     known = live.keys
-    knowledge, keys = await asyncio.to_thread(_read, home, live.config, known)
-    live.swap_in(knowledge, keys)
+    knowledge, keys, directory = await asyncio.to_thread(_read, home, live.config, known)
+    live.swap_in(knowledge, keys, directory)
     live.limiter.prune(time.monotonic())
 
 
-def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot]:
-    return read_knowledge(config, home.namespace), newer_snapshot(known)
+def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot, Directory | None]:
+    return read_knowledge(config, home.namespace), newer_snapshot(known), _directory(home, config)
+
+
+def _directory(home: Home, config: GatewayConfig) -> Directory | None:
+    """The network as known here, for calls of other institutes; without it, this node's own calls still go on."""
+    try:
+        return known_directory(home.mirror) if config.offer is not None else None
+    except JazariError as error:
+        _log.warning("No other institute is admitted: %s (%s)", error, error.code)
+        return None
 
 
 async def _sync(live: Live, _home: Home) -> None:
