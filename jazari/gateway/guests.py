@@ -14,16 +14,9 @@ from jazari.gateway.authorization import KeyFacts
 from jazari.gateway.cards import ProviderCard
 from jazari.gateway.configuration import OfferConfig
 from jazari.gateway.credits import CREDIT
-from jazari.gateway.errors import (
-    BadNodeCall,
-    DataClassTooHigh,
-    NodeClockWrong,
-    NodeRefused,
-    NodeReplayed,
-    NotOffered,
-    NotReady,
-)
+from jazari.gateway.errors import DataClassTooHigh, NotReady
 from jazari.gateway.node_calls import Bound, check_caller, check_content
+from jazari.gateway.node_errors import BadNodeCall, NodeClockWrong, NodeRefused, NodeReplayed, NotOffered
 from jazari.gateway.offering import beyond, promise_of
 from jazari.gateway.policy import Decision, Facts, Reason
 from jazari.gateway.words import DataClass, Protocol

@@ -17,9 +17,10 @@ from jazari.core.files import plain_os_errors
 from jazari.federation import exchange
 from jazari.gateway.cards import ProviderCard
 from jazari.gateway.configuration import GatewayConfig, OfferConfig, read_gateway
-from jazari.gateway.errors import BadOffer, GatewayMissing
+from jazari.gateway.errors import GatewayMissing
 from jazari.gateway.facts import facts_of, provider_card
 from jazari.gateway.knowledge import read_knowledge
+from jazari.gateway.node_errors import BadOffer
 from jazari.gateway.offering import fingerprint, offer_card
 from jazari.gateway.policy import Decision, decide
 from jazari.gateway.words import DataClass, Protocol

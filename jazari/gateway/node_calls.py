@@ -14,7 +14,8 @@ from datetime import datetime
 from jazari.core.canonical import canonical_json
 from jazari.federation import errors as refused
 from jazari.federation.signed_requests import Claim, SignedClaim, check, clock_sentence, parse, sign_request
-from jazari.gateway.errors import BadNodeCall, GatewayError, NodeClockWrong, NodeRefused
+from jazari.gateway.errors import GatewayError
+from jazari.gateway.node_errors import BadNodeCall, NodeClockWrong, NodeRefused
 from jazari.trust.directory import Directory
 from jazari.trust.keys import Signer
 

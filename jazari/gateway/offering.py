@@ -18,7 +18,7 @@ from jazari.catalog.registry import explain
 from jazari.core.canonical import canonical_json
 from jazari.gateway.cards import ProviderCard, ProviderModel
 from jazari.gateway.configuration import GatewayConfig, OfferConfig
-from jazari.gateway.errors import BadOffer
+from jazari.gateway.node_errors import BadOffer
 from jazari.gateway.policy import Facts
 from jazari.gateway.words import Protocol
 

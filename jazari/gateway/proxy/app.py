@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jazari.gateway.authorization import KeyFacts, data_class_of
-from jazari.gateway.errors import GatewayError, NoSuchPath, NotOffered, WrongMethod
+from jazari.gateway.errors import GatewayError, NoSuchPath, WrongMethod
 from jazari.gateway.guests import Guest
 from jazari.gateway.metrics import CONTENT_TYPE
 from jazari.gateway.node_calls import CLASS_HEADER as CLASS_NAME
 from jazari.gateway.node_calls import RELAYED_HEADER, SCHEME
+from jazari.gateway.node_errors import NotOffered
 from jazari.gateway.proxy.call import Call
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
 from jazari.gateway.proxy.http import (

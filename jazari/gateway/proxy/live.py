@@ -23,7 +23,6 @@ from jazari.gateway.errors import (
     NotReady,
     PolicyRefuses,
     ProviderBusy,
-    ProviderDeclined,
     ProviderFailed,
     ProviderRefused,
     WrongKind,
@@ -34,6 +33,7 @@ from jazari.gateway.knowledge import Knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.limits import Limiter
 from jazari.gateway.metrics import Metrics
+from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.policy import Decision, decide
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.upstream import Label, Patience, Upstream

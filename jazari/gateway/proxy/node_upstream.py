@@ -6,8 +6,9 @@ from typing import Any
 
 import aiohttp
 
-from jazari.gateway.errors import ProviderDeclined, ProviderFailed
+from jazari.gateway.errors import ProviderFailed
 from jazari.gateway.node_calls import Bound, NodeIdentity
+from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.proxy.upstream import PLAIN, Label, Upstream
 
 _DECLINED = (402, 403)

@@ -23,10 +23,10 @@ from jazari.gateway.errors import (
     ProviderAway,
     ProviderBusy,
     ProviderFailed,
-    ProviderNotItself,
     ProviderRefused,
     ProviderSilent,
 )
+from jazari.gateway.node_errors import ProviderNotItself
 from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
 from jazari.gateway.words import DataClass, Kind
 
