@@ -194,7 +194,11 @@ def test_routes_that_the_card_does_not_list_yet_are_not_offered() -> None:
 def test_only_the_root_passes_calls_on_and_only_for_members() -> None:
     relayed = replace(BOUND, relayed_for="rabat")
     key, guest = admit(guests(), signed(identity("network"), relayed))
-    assert (key.id, key.project, guest) == ("node:network/rabat", "institute-network/2026-11", Guest("network", "rabat"))
+    assert (key.id, key.project, guest) == (
+        "node:network/rabat",
+        "institute-network/2026-11",
+        Guest("network", "rabat"),
+    )
     with pytest.raises(NodeRefused, match="Only the Root"):
         arrive(guests(), signed(identity("dakhla"), relayed))
     for name in ("stranger", "nobody-knows", "network"):
