@@ -90,6 +90,7 @@ class Live:
         providers: dict[str, Provider],
         ledger: Ledger,
         metrics: Metrics,
+        *,
         node: Node = NOBODY,
     ) -> None:
         self.config, self.providers, self.ledger, self.metrics = config, providers, ledger, metrics

@@ -52,7 +52,7 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
         identity = node_identity(home, config)
         providers = {name: _provider(home, name, one, sessions, identity) for name, one in config.provider.items()}
-        live = Live(config, providers, Ledger(journal), Metrics(), Node(home.namespace, home.is_root))
+        live = Live(config, providers, Ledger(journal), Metrics(), node=Node(home.namespace, home.is_root))
         await _look(live, home)
         for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
