@@ -15,6 +15,7 @@ from jazari.gateway.cards import ProviderCard
 from jazari.gateway.configuration import OfferConfig
 from jazari.gateway.credits import CREDIT
 from jazari.gateway.errors import DataClassTooHigh, NotReady
+from jazari.gateway.mirrored import is_member
 from jazari.gateway.node_calls import Bound, check_caller, check_content
 from jazari.gateway.node_errors import BadNodeCall, NodeClockWrong, NodeRefused, NodeReplayed, NotOffered
 from jazari.gateway.offering import beyond, promise_of
@@ -89,7 +90,8 @@ class Nonces:
 class Guests:
     """Admits other institutes to what ``offer`` names. ``since``: when this gateway started.
 
-    Claims from before that are refused: which of them were used is forgotten with the process.
+    Claims from before that are refused: which of them were used is forgotten with the process. What remains is a claim
+    dated into the future, by up to a minute: who could repeat it is who received it.
     """
 
     def __init__(self, node: Node, offer: OfferConfig | None, since: datetime) -> None:
@@ -125,8 +127,7 @@ class Guests:
             return
         if caller != directory.root:
             raise NodeRefused("Only the Root's gateway passes on calls of others: call with your own identity.")
-        entry = directory.entries.get(relayed_for)
-        if entry is None or entry.status != "active" or relayed_for == caller:
+        if not is_member(relayed_for, directory) or relayed_for == caller:
             raise NodeRefused("The institute that this call is passed on for is not in the network.")
 
     def admit(self, arrival: Arrival, body: bytes, now: datetime, moment: float) -> tuple[KeyFacts, Guest]:

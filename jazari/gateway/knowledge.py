@@ -9,9 +9,10 @@ from jazari.catalog.models import CatalogItem
 from jazari.core.errors import JazariError
 from jazari.gateway.cards import ProviderCard
 from jazari.gateway.configuration import GatewayConfig
-from jazari.gateway.facts import check_alike, facts_of, provider_card, residency_of
+from jazari.gateway.facts import check_alike, check_member, facts_of, provider_card, residency_of
 from jazari.gateway.policy import Facts, Residency
 from jazari.gateway.words import Protocol
+from jazari.trust.directory import Directory
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,11 @@ class Knowledge:
     offer: ProviderCard | None = None
 
 
-def read_knowledge(config: GatewayConfig, namespace: str) -> Knowledge:
-    """The policy of ``namespace`` and the facts on every provider of ``config`` that records attest."""
+def read_knowledge(config: GatewayConfig, namespace: str, directory: Directory | None) -> Knowledge:
+    """The policy of ``namespace`` and the facts on every provider of ``config`` that records attest.
+
+    Gateways of institutes that are not, or no longer, in ``directory`` are left out: what they published remains.
+    """
     problems: dict[str, str] = {}
     facts: dict[str, Facts] = {}
     cards: dict[str, ProviderCard] = {}
@@ -41,6 +45,8 @@ def read_knowledge(config: GatewayConfig, namespace: str) -> Knowledge:
         record = item.as_record()
         try:
             check_alike(name, provider, record, config.models_of(name), namespace)
+            if provider.protocol is Protocol.JAZARI:
+                check_member(record.namespace, directory)
             facts[name], cards[name] = facts_of(name, record), provider_card(record)
         except JazariError as error:
             problems[name] = str(error)

@@ -19,6 +19,12 @@ def known_directory(mirror: Path) -> Directory | None:
     return _read(path, found.st_mtime_ns, found.st_ino)
 
 
+def is_member(institute: str, directory: Directory | None) -> bool:
+    """Whether the board admitted ``institute`` and has not revoked it, as far as is known here."""
+    entry = directory.entries.get(institute) if directory else None
+    return entry is not None and entry.status == "active"
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int, _file: int) -> Directory:
     with plain_os_errors(path):

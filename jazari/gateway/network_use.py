@@ -20,6 +20,7 @@ from jazari.gateway.configuration import GatewayConfig, OfferConfig, read_gatewa
 from jazari.gateway.errors import GatewayMissing
 from jazari.gateway.facts import facts_of, provider_card
 from jazari.gateway.knowledge import read_knowledge
+from jazari.gateway.mirrored import is_member, known_directory
 from jazari.gateway.node_errors import BadOffer
 from jazari.gateway.offering import fingerprint, offer_card
 from jazari.gateway.policy import Decision, decide
@@ -62,10 +63,13 @@ class Found:
 def discover(home: Home) -> list[Found]:
     """What other institutes offer by the newest cards that are here, by institute."""
     config = _config(home)
-    residency = read_knowledge(config, home.namespace).residency
+    directory = known_directory(home.mirror)
+    residency = read_knowledge(config, home.namespace, directory).residency
     today = clock.now().date()
     found = []
     for record, card in _offers(home.namespace):
+        if not is_member(record.namespace, directory):
+            continue
         name, used = _use(config, record)
         facts = facts_of(name, record)
         decisions = {one: decide(residency, one, facts, today) for one in DataClass}
@@ -103,7 +107,7 @@ def draft_offer(home: Home, days: int) -> Draft:
     config = read_gateway(home.path)
     if config.offer is None:
         raise BadOffer(f"{home.path}/gateway/gateway.toml offers nothing: add [offer], as its comments show.")
-    known = read_knowledge(config, home.namespace)
+    known = read_knowledge(config, home.namespace, known_directory(home.mirror))
     card = offer_card(
         config,
         known.facts,

@@ -121,15 +121,16 @@ async def _look(live: Live, home: Home) -> None:
 
 
 def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot, Directory | None]:
-    return read_knowledge(config, home.namespace), newer_snapshot(known), _directory(home, config)
+    directory = _directory(home)
+    return read_knowledge(config, home.namespace, directory), newer_snapshot(known), directory
 
 
-def _directory(home: Home, config: GatewayConfig) -> Directory | None:
-    """The network as known here, for calls of other institutes; without it, this node's own calls still go on."""
+def _directory(home: Home) -> Directory | None:
+    """The network as known here, for calls between institutes; without it, all other calls still go on."""
     try:
-        return known_directory(home.mirror) if config.offer is not None else None
+        return known_directory(home.mirror)
     except JazariError as error:
-        _log.warning("No other institute is admitted: %s (%s)", error, error.code)
+        _log.warning("No call from or to another institute: %s (%s)", error, error.code)
         return None
 
 

@@ -178,6 +178,12 @@ def test_offered_found_called_and_revoked(network: LiveNetwork) -> None:
             exchange.sync(dakhla)
         until(lambda: ask(fes, secret, "dakhla").status_code == 503, "dakhla has heard of the revocation", 20)
         assert receipts(fes)[-1]["tried"][0]["outcome"] == "declined"
-        asked = model.counts.requests
-        ask(fes, secret, "dakhla")
-        assert model.counts.requests == asked
+        asked = len(receipts(dakhla)), model.counts.requests
+        with serving(network.root):
+            revoke(network, "dakhla")
+            exchange.sync(fes)
+        # Nor is anything sent to an institute that was revoked, whatever it once published.
+        until(lambda: ask(fes, secret, "dakhla").status_code == 403, "fes has heard of the other revocation", 20)
+        assert receipts(fes)[-1]["tried"][0]["decision"] == "no-facts"
+        assert types(fes, "discover")["offers"] == []
+        assert (len(receipts(dakhla)), model.counts.requests) == asked
