@@ -29,7 +29,7 @@ class Knowledge:
     offer: ProviderCard | None = None
 
 
-def read_knowledge(config: GatewayConfig, namespace: str, directory: Directory | None) -> Knowledge:
+def read_knowledge(config: GatewayConfig, namespace: str, directory: Directory | None = None) -> Knowledge:
     """The policy of ``namespace`` and the facts on every provider of ``config`` that records attest.
 
     Gateways of institutes that are not, or no longer, in ``directory`` are left out: what they published remains.
