@@ -18,10 +18,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from jazari.catalog.cards.base import Reference
 from jazari.catalog.registry import explain
+from jazari.catalog.texts import Line, Title
 from jazari.core.errors import BadIdentifier
-from jazari.core.identifiers import RecordRef, check_name
+from jazari.core.identifiers import RecordRef, check_name, check_namespace
 from jazari.gateway.addresses import Reach, address_of, check_address
-from jazari.gateway.cards import ModelName
+from jazari.gateway.cards import HttpsAddress, ModelName
+from jazari.gateway.countries import ANY, Country
 from jazari.gateway.errors import AddressRefused, BadGatewayConfig
 from jazari.gateway.listening import FILE, HOST, PORT, read_text
 from jazari.gateway.proxy.severing import Mode
@@ -41,6 +43,13 @@ Weight = Annotated[Decimal, Field(gt=0, le=100, decimal_places=6)]
 def _name(name: str) -> str:
     try:
         return check_name(name)
+    except BadIdentifier as error:
+        raise ValueError(str(error)) from error
+
+
+def _namespace(name: str) -> str:
+    try:
+        return check_namespace(name) if name != ANY else name
     except BadIdentifier as error:
         raise ValueError(str(error)) from error
 
@@ -108,6 +117,8 @@ class ProviderConfig(_Settings):
             raise ValueError("only an embedded provider has threads")
         if self.address is None:
             raise ValueError("the address is missing")
+        if self.protocol is Protocol.JAZARI and (self.secret is not None or not self.address.startswith("https://")):
+            raise ValueError("another institute's gateway has an https address, and no secret: this node signs")
         _check_reach(self.address, self.reach)
         return self
 
@@ -188,6 +199,45 @@ class DrillSettings(_Settings):
     data_class: DataClass = DataClass.PUBLIC
 
 
+class OfferConfig(_Settings):
+    """``[offer]``: routes that other institutes' gateways may use, and what this node states about them.
+
+    ``operator`` to ``trains_on_prompts`` go on the card ``card`` of this node's log: calls of other institutes go only
+    to targets that keep within them. ``keeps`` is in days; absent: not stated. ``institutes`` names who may call, or
+    ``any`` alone. Credits, requests, tokens and streams are for each institute; a month is one of UTC.
+    """
+
+    card: Name = "gateway"
+    title: Title
+    operator: Line
+    jurisdiction: Country
+    hosting: tuple[Country, ...] = Field(min_length=1, max_length=60)
+    keeps: int | None = Field(default=None, ge=0, le=36_500)
+    trains_on_prompts: bool | None = None
+    address: HttpsAddress | None = None
+    certificate: Literal["node", "authority"] = "node"
+    routes: tuple[Alias, ...] = Field(min_length=1, max_length=1000)
+    institutes: tuple[str, ...] = Field(min_length=1, max_length=1000)
+    highest: DataClass
+    credits_a_month: Credits
+    requests_a_minute: int = Field(default=60, ge=1, le=1_000_000)
+    tokens_a_minute: int = Field(default=100_000, ge=1, le=1_000_000_000)
+    streams: int = Field(default=8, ge=1, le=10_000)
+
+    @field_validator("institutes")
+    @classmethod
+    def _any_alone(cls, institutes: tuple[str, ...]) -> tuple[str, ...]:
+        if ANY in institutes and len(institutes) > 1:
+            raise ValueError("`any` stands alone")
+        for name in institutes:
+            _namespace(name)
+        return institutes
+
+    def is_for(self, institute: str) -> bool:
+        """Whether ``institute`` may call."""
+        return ANY in self.institutes or institute in self.institutes
+
+
 class GatewayConfig(_Settings):
     """The whole file. ``policy`` is the name of the residency card in this node's own log.
 
@@ -205,6 +255,7 @@ class GatewayConfig(_Settings):
     provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
     route: dict[Alias, RouteConfig] = Field(default_factory=dict, max_length=1000)
     drill: DrillSettings | None = None
+    offer: OfferConfig | None = None
 
     @field_validator("host")
     @classmethod
@@ -239,6 +290,13 @@ class GatewayConfig(_Settings):
             unknown = [alias for alias in self.drill.routes if alias not in self.route]
             if unknown:
                 raise ValueError(f"the drill names the route {unknown[0]}, which is not declared")
+        return self
+
+    @model_validator(mode="after")
+    def _known_routes(self) -> GatewayConfig:
+        unknown = [alias for alias in (self.offer.routes if self.offer else ()) if alias not in self.route]
+        if unknown:
+            raise ValueError(f"the offer names the route {unknown[0]}, which is not declared")
         return self
 
     @cached_property

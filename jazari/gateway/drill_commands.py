@@ -85,10 +85,11 @@ def _forecast(node: Home, what: str, routes: list[str]) -> Forecast:
     from jazari.gateway.configuration import read_gateway
     from jazari.gateway.drills.dry_run import forecast
     from jazari.gateway.knowledge import read_knowledge
+    from jazari.gateway.mirrored import known_directory
     from jazari.gateway.queries import keys_snapshot
 
     config = read_gateway(node.path)
-    known = read_knowledge(config, node.namespace)
+    known = read_knowledge(config, node.namespace, known_directory(node.mirror))
     return forecast(config, known, keys_snapshot(), what, clock.now().date(), routes)
 
 
