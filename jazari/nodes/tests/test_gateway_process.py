@@ -197,7 +197,10 @@ def test_without_its_model_the_embedded_provider_is_passed_over_and_ready_says_w
             wait_until(lambda: "jazari" in node.get("/readyz")["problems"]["engine small"], START_SECONDS)
             assert any("jazari" in line["message"] and line["level"] == "warning" for line in node.log())
     (receipt,) = made.receipts()
-    assert [(one.provider, one.outcome) for one in receipt.tried] == [("embedded", "not reached"), ("campus", "answered")]
+    assert [(one.provider, one.outcome) for one in receipt.tried] == [
+        ("embedded", "not reached"),
+        ("campus", "answered"),
+    ]
     problem = Commands().refused("gateway", "check", home=made.home.path)
     assert problem.code == "gateway.problems-found"
     assert "model small: There is no model small here" in problem.sentence
