@@ -35,7 +35,7 @@ END_OTHERWISE = {
     "jazari model predict": "studies.model-not-found",
     "jazari model add-evaluation": "studies.model-not-found",
     "jazari gateway check": "gateway.problems-found",  # a first gateway.toml names no route
-    "jazari models add": "core.file-missing",  # no model lies here
+    "jazari models add": "core.unavailable",  # no model lies here
     "jazari models verify": "gateway.no-such-model-file",
     "jazari models remove": "gateway.no-such-model-file",
     "jazari routes explain": "gateway.no-such-route",

@@ -78,6 +78,9 @@ def test_a_project_is_made_granted_listed_and_closed(operator: Operator) -> None
         "project": "registry",
         "title": "État civil",
         "granted_microcredits": 1_001_000_000,
+        "spent_microcredits": 0,
+        "reserved_microcredits": 0,
+        "left_microcredits": 1_001_000_000,
         "closed": False,
     }
     assert "1001" in operator.types("projects", "list").output
