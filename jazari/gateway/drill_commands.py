@@ -169,7 +169,7 @@ def show(
     """Show the figures of a published drill."""
     prepare(home)
     from jazari.catalog.queries import get_item
-    from jazari.gateway.errors import DrillNotFound
+    from jazari.gateway.drills.errors import DrillNotFound
 
     out = Output(as_json)
     item = get_item(drill)

@@ -14,6 +14,7 @@ from typing import Any
 
 from jazari.core.errors import JazariError
 from jazari.gateway.drills.cutting import Cut, Cutter
+from jazari.gateway.drills.errors import BadOrder
 from jazari.gateway.drills.orders import (
     LARGEST_ORDER,
     CutOrder,
@@ -24,7 +25,6 @@ from jazari.gateway.drills.orders import (
     refusal_line,
 )
 from jazari.gateway.drills.sockets import control_path, listen, peer_is_ours
-from jazari.gateway.errors import BadOrder
 from jazari.gateway.proxy.live import Live
 from jazari.settings.home import Home
 

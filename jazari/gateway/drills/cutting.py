@@ -13,9 +13,9 @@ from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import token
 from jazari.gateway.configuration import REGISTRY, ROOT
+from jazari.gateway.drills.errors import BadOrder, CutAlready, NothingToCut
 from jazari.gateway.drills.marker import clear_marker, write_marker
 from jazari.gateway.drills.orders import CutOrder
-from jazari.gateway.errors import BadOrder, CutAlready, NothingToCut
 from jazari.gateway.proxy.live import Live
 from jazari.governance.spool import write_event
 from jazari.settings.home import Home

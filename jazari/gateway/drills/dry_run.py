@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import REGISTRY, ROOT, GatewayConfig, RouteConfig
-from jazari.gateway.errors import NothingToCut
+from jazari.gateway.drills.errors import NothingToCut
 from jazari.gateway.policy import Facts, decide
 from jazari.gateway.routing import Explanation, ProviderState, explain
 from jazari.gateway.words import DataClass

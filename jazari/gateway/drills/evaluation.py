@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from jazari.core.files import plain_os_errors
+from jazari.gateway.drills.errors import BadEvaluation
 from jazari.gateway.drills.measures import EvaluationFile
-from jazari.gateway.errors import BadEvaluation, BadQuestion
+from jazari.gateway.errors import BadQuestion
 from jazari.gateway.proxy.questions import read_question
 from jazari.gateway.words import Kind
 

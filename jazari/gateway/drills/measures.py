@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from jazari.catalog.cards.base import Moment
 from jazari.catalog.registry import explain
 from jazari.gateway.configuration import REGISTRY, Alias, Name
-from jazari.gateway.errors import BadDrill, BadDrillReport
+from jazari.gateway.drills.errors import BadDrill, BadDrillReport
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.receipts import Tried
 from jazari.gateway.words import DataClass

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from jazari.core.errors import known_errors
+from jazari.gateway.drills.errors import DrillError, GatewayNotRunning
 from jazari.gateway.drills.orders import answer_line
 from jazari.gateway.drills.sockets import connect
-from jazari.gateway.errors import DrillError, GatewayNotRunning
 from jazari.gateway.proxy.severing import Mode
 
 _LARGEST_ANSWER = 100_000

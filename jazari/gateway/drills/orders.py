@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from jazari.catalog.registry import explain
 from jazari.core.errors import JazariError
 from jazari.gateway.configuration import Name
-from jazari.gateway.errors import BadOrder
+from jazari.gateway.drills.errors import BadOrder
 from jazari.gateway.proxy.severing import Mode
 
 LARGEST_ORDER = 4_000

@@ -12,6 +12,7 @@ from jazari.core.canonical import digest
 from jazari.core.files import locked, plain_os_errors
 from jazari.gateway.configuration import REGISTRY, ROOT, GatewayConfig
 from jazari.gateway.drills.card import DrillCard
+from jazari.gateway.drills.errors import BadDrill, NothingToCut
 from jazari.gateway.drills.evaluation import Evaluation
 from jazari.gateway.drills.keys import drill_key, kinds_of, most_credits
 from jazari.gateway.drills.measures import Plan
@@ -19,7 +20,7 @@ from jazari.gateway.drills.operator import Operator
 from jazari.gateway.drills.reports import reports_folder, write_report
 from jazari.gateway.drills.running import Place, run_drill
 from jazari.gateway.drills.sockets import control_path
-from jazari.gateway.errors import BadDrill, NoSuchRoute, NothingToCut
+from jazari.gateway.errors import NoSuchRoute
 from jazari.gateway.receipt_files import journal_folder
 from jazari.settings.home import Home
 from jazari.trust.sources import pinned_tls

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from jazari.core.files import plain_os_errors, write_private
 from jazari.gateway.drills.card import CALLS_FILE, DrillCard
+from jazari.gateway.drills.errors import BadDrillReport
 from jazari.gateway.drills.figures import card_of
 from jazari.gateway.drills.measures import LARGEST_REPORT, Measured, read_measured
 from jazari.gateway.drills.plots import NO_PLOTS, can_plot, draw_plots
-from jazari.gateway.errors import BadDrillReport
 from jazari.settings.home import Home
 from jazari.trust.records import Draft
 

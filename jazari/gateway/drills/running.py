@@ -15,11 +15,11 @@ import aiohttp
 
 from jazari.core import clock
 from jazari.core.identifiers import token
+from jazari.gateway.drills.errors import DrillError
 from jazari.gateway.drills.evaluation import Evaluation
 from jazari.gateway.drills.load import Client, Load
 from jazari.gateway.drills.measures import Call, Measured, Outcome, PhaseName, Plan, QualityAnswer
 from jazari.gateway.drills.operator import Operator
-from jazari.gateway.errors import DrillError
 from jazari.gateway.receipt_files import receipts_since
 from jazari.gateway.receipts import Receipt
 from jazari.gateway.words import Kind

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jazari.core.files import PRIVATE, plain_os_errors
-from jazari.gateway.errors import GatewayNotRunning
+from jazari.gateway.drills.errors import GatewayNotRunning
 from jazari.settings.home import Home
 
 ANSWER_SECONDS = 10.0

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from jazari.core.errors import JazariError
+from jazari.gateway.drills.errors import BadOrder, CutAlready, GatewayNotRunning, NothingToCut
 from jazari.gateway.drills.marker import registry_is_cut
 from jazari.gateway.drills.operator import Operator
 from jazari.gateway.drills.orders import LARGEST_ORDER
 from jazari.gateway.drills.sockets import connect, control_path
 from jazari.gateway.drills.tests.homes import Controlled, new_home
-from jazari.gateway.errors import BadOrder, CutAlready, GatewayNotRunning, NothingToCut
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.proxy.tests.serving import key, toml
 from jazari.testing.waiting import until

@@ -16,6 +16,7 @@ from jazari.catalog.registry import check_form
 from jazari.gateway import card_types
 from jazari.gateway.breaker import Breaker, BreakerRules
 from jazari.gateway.drills.card import DrillCard
+from jazari.gateway.drills.errors import BadDrillReport, CutAlready, DrillError, NothingToCut
 from jazari.gateway.drills.evaluation import Evaluation, read_evaluation
 from jazari.gateway.drills.figures import card_of
 from jazari.gateway.drills.measures import Measured, make_plan
@@ -24,7 +25,6 @@ from jazari.gateway.drills.plots import LATENCY_FILE, OUTCOMES_FILE, can_plot
 from jazari.gateway.drills.reports import draft_of, read_report, write_report
 from jazari.gateway.drills.running import Place, run_drill
 from jazari.gateway.drills.tests.homes import Controlled, new_home
-from jazari.gateway.errors import BadDrillReport, CutAlready, DrillError, NothingToCut
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.proxy.tests.serving import key, toml
 from jazari.gateway.receipts import Receipt

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jazari.gateway.drills.errors import BadDrill, BadEvaluation
 from jazari.gateway.drills.evaluation import read_evaluation
 from jazari.gateway.drills.figures import card_of, percentiles, phases_of, recovery_of
 from jazari.gateway.drills.measures import Call, Measured, Outcome, Plan, make_plan
-from jazari.gateway.errors import BadDrill, BadEvaluation
 from jazari.gateway.receipts import Tried
 
 A, L, R = Outcome.ANSWERED, Outcome.LOST, Outcome.REFUSED

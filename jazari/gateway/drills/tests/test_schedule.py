@@ -16,10 +16,11 @@ from jazari.core.files import locked
 from jazari.federation import exchange
 from jazari.gateway.configuration import DrillSettings, parse_gateway
 from jazari.gateway.drills import schedule
+from jazari.gateway.drills.errors import GatewayNotRunning
 from jazari.gateway.drills.marker import clear_marker, write_marker
 from jazari.gateway.drills.reports import reports_folder, write_report
 from jazari.gateway.drills.tests.test_figures import USUAL, call, measured
-from jazari.gateway.errors import BadGatewayConfig, GatewayNotRunning
+from jazari.gateway.errors import BadGatewayConfig
 from jazari.gateway.models import Key
 from jazari.gateway.proxy.tests.serving import toml
 from jazari.nodes import node_duties, wiring
