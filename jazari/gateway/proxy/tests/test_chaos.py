@@ -31,6 +31,7 @@ from jazari.testing.waiting import until
 
 AT_ONCE = 48
 SMALL_CREDITS = 8
+PAUSE_SECONDS = 0.3
 OUTSIDE = {"operator": {"name": "Far Away Inc.", "jurisdiction": "US"}, "hosting": ["US"]}
 POLICY = [build.rule("public", operators=["any"], hosting=["any"]), *RULES[1:]]
 KEYS = {
@@ -146,6 +147,8 @@ async def _read(answer: aiohttp.ClientResponse, leaves: bool, plan: random.Rando
         answer.close()
         return
     data = await answer.read()
+    if answer.status == 503:
+        await asyncio.sleep(PAUSE_SECONDS)  # as clients do; refusals alone would use up all calls
     if answer.status == 200 and (b"[DONE]" in data or answer.content_type == "application/json"):
         seen.whole.add(receipt)
 
