@@ -25,7 +25,7 @@ from jazari.gateway.knowledge import Knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.proxy.app import Gateway
-from jazari.gateway.proxy.live import Live, Provider
+from jazari.gateway.proxy.live import STALE_SECONDS, Live, Provider
 from jazari.gateway.proxy.running import MOST_CONNECTIONS, guarded_session
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.receipts import Receipt
@@ -168,6 +168,8 @@ class GatewayUnderTest:
             providers[name] = Provider(name, one, Upstream(name, one.address or "", headers, session))
         self.live = Live(self.config, providers, Ledger(journal), Metrics())
         self.live.swap_in(self.known, self._snapshot(self.keys))
+        reading = asyncio.ensure_future(self._read_again())
+        self._stack.callback(reading.cancel)
         settings = uvicorn.Config(
             Gateway(self.live), http="httptools", lifespan="off", log_level="warning", access_log=False,
             limit_concurrency=MOST_CONNECTIONS, ws="none",
@@ -177,6 +179,12 @@ class GatewayUnderTest:
         self._serving = asyncio.ensure_future(self._server._serve([self._listener]))
         while not self._server.started:
             await asyncio.sleep(0.01)
+
+    async def _read_again(self) -> None:
+        """As the running gateway does, or it would refuse all calls after ``STALE_SECONDS``."""
+        while True:
+            await asyncio.sleep(STALE_SECONDS / 4)
+            self.live.swap_in(self.live.knowledge, self.live.keys)
 
     async def _stop(self) -> None:
         self._server.should_exit = self._server.force_exit = True
