@@ -28,7 +28,7 @@ from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.app import Gateway
-from jazari.gateway.proxy.live import NOBODY, Live, Provider
+from jazari.gateway.proxy.live import NOBODY, STALE_SECONDS, Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
 from jazari.gateway.proxy.running import MOST_CONNECTIONS, guarded_session
 from jazari.gateway.proxy.upstream import Upstream
@@ -193,6 +193,8 @@ class GatewayUnderTest:
             providers[name] = Provider(name, one, upstream)
         self.live = Live(self.config, providers, Ledger(journal), Metrics(), node=self.member.node)
         self.live.swap_in(self.known, self._snapshot(self.keys), self.member.directory)
+        reading = asyncio.ensure_future(self._read_again())
+        self._stack.callback(reading.cancel)
         certificate, private = self.member.tls or (None, None)
         settings = uvicorn.Config(
             Gateway(self.live), http="httptools", lifespan="off", log_level="warning", access_log=False,
@@ -203,6 +205,12 @@ class GatewayUnderTest:
         self._serving = asyncio.ensure_future(self._server._serve([self._listener]))
         while not self._server.started:
             await asyncio.sleep(0.01)
+
+    async def _read_again(self) -> None:
+        """As the running gateway does, or it would refuse all calls after ``STALE_SECONDS``."""
+        while True:
+            await asyncio.sleep(STALE_SECONDS / 4)
+            self.live.swap_in(self.live.knowledge, self.live.keys, self.member.directory)
 
     async def shut(self) -> None:
         """Answer nobody any more; what it wrote can still be read."""

@@ -7,6 +7,7 @@ import gc
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,4 +100,4 @@ def test_nothing_is_kept_of_calls_that_are_over(address: str, tmp_path: Path) ->
         assert sizes[1:] == [sizes[0] | {"lines": lines}] * 3
         assert objects[-1] - objects[0] < MOST_MORE_OBJECTS, objects
         assert gateway.live.ledger.balance("project0").spent > 0
-        assert all(receipt.status in {200, 403} for receipt in gateway.receipts())
+        assert Counter(receipt.status for receipt in gateway.receipts()) == {200: 4 * ROUND * 9 // 10}

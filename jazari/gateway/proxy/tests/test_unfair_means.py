@@ -149,7 +149,7 @@ def test_a_client_that_does_not_read_gives_its_place_up(gateway: GatewayUnderTes
         connection.sendall(head + body)
         asleep.append(connection)
     until(lambda: gateway.live.providers["campus"].places.busy == 2, "both places are taken")
-    until(lambda: gateway.live.open_calls == 0, "they are given up", seconds=15)
+    until(lambda: gateway.live.open_calls == 0, "they are given up")
     assert {(one.outcome, one.status) for one in gateway.receipts()} == {("client left", 499)}
     assert gateway.spent() > 0
     for connection in asleep:
