@@ -58,6 +58,12 @@ def address_of(text: str) -> IPAddress | None:
         return None
 
 
+def is_loopback(text: str) -> bool:
+    """Whether ``text`` is an address of this machine for itself, also in IPv6's clothes; False where it is none."""
+    address = address_of(text)
+    return address is not None and _carried(address).is_loopback
+
+
 def check_address(address: IPAddress, reach: Reach = Reach.PUBLIC) -> None:
     """Raise ``AddressRefused`` unless ``reach`` allows to dial ``address``.
 

@@ -19,18 +19,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from jazari.catalog.cards.base import Reference
 from jazari.catalog.registry import explain
 from jazari.core.errors import BadIdentifier
-from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.gateway.addresses import Reach, address_of, check_address
 from jazari.gateway.cards import ModelName
-from jazari.gateway.errors import AddressRefused, BadGatewayConfig, GatewayMissing
+from jazari.gateway.errors import AddressRefused, BadGatewayConfig
+from jazari.gateway.listening import FILE, HOST, PORT, read_text
 from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import Kind, Protocol
 
-FILE = Path("gateway", "gateway.toml")
-"""Below the home of the node."""
-LARGEST = 1 << 20
 SCRIPTS = ("arabic", "latin", "tifinagh", "other")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -175,12 +172,16 @@ class GatewayConfig(_Settings):
     """The whole file. ``policy`` is the name of the residency card in this node's own log.
 
     ``tls``: ``auto`` speaks plain HTTP on loopback and TLS with the node's certificate elsewhere; ``always`` TLS.
+    ``metrics``: who sees ``/metrics`` and the details of ``/readyz``. ``traces``: the whole address of a collector
+    that speaks OTLP over HTTP; None sends none.
     """
 
-    host: str = Field(default="127.0.0.1", max_length=253)
-    port: int = Field(default=8460, ge=1, le=65_535)
+    host: str = Field(default=HOST, max_length=253)
+    port: int = Field(default=PORT, ge=1, le=65_535)
     tls: Literal["auto", "always"] = "auto"
     policy: Name = "main"
+    metrics: Literal["loopback", "all"] = "loopback"
+    traces: str | None = Field(default=None, max_length=300)
     provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
     route: dict[Alias, RouteConfig] = Field(default_factory=dict, max_length=1000)
 
@@ -190,6 +191,13 @@ class GatewayConfig(_Settings):
         if host != "localhost" and address_of(host) is None:
             raise ValueError("write an IP address of this machine, 0.0.0.0 for all, or localhost")
         return host
+
+    @field_validator("traces")
+    @classmethod
+    def _usable_collector(cls, traces: str | None) -> str | None:
+        if traces is not None:
+            check_provider_url(traces)
+        return traces
 
     @model_validator(mode="after")
     def _known_providers(self) -> GatewayConfig:
@@ -205,6 +213,13 @@ class GatewayConfig(_Settings):
         loopback = self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         return self.tls == "always" or not loopback
 
+    @property
+    def address(self) -> str:
+        """The base of the API for clients on this machine, ``http[s]://HOST:PORT/v1``."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  to be dialled
+        scheme = "https" if self.uses_tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
     def models_of(self, provider: str) -> tuple[str, ...]:
         """The models that routes ask of ``provider``, each once."""
         asked = (target for route in self.route.values() for target in route.targets if target.provider == provider)
@@ -213,19 +228,11 @@ class GatewayConfig(_Settings):
 
 def read_gateway(home: Path) -> GatewayConfig:
     """The gateway's settings below ``home``; ``GatewayMissing`` or ``BadGatewayConfig`` where there are none to use."""
-    path = home / FILE
-    if not path.exists():
-        raise GatewayMissing(f"There is no {path}: create it with `jazari gateway create`.")
-    with plain_os_errors(path), path.open("rb") as file:
-        raw = file.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise BadGatewayConfig(f"{path} is larger than {LARGEST >> 20} MiB: it only names providers and routes.")
     try:
-        return parse_gateway(raw.decode())
-    except UnicodeDecodeError as error:
-        raise BadGatewayConfig(f"{path} is not UTF-8: save it as such.") from error
+        return parse_gateway(read_text(home))
     except BadGatewayConfig as error:
-        raise BadGatewayConfig(f"{path}: {error}") from error
+        path = str(home / FILE)
+        raise error if str(error).startswith(path) else BadGatewayConfig(f"{path}: {error}") from error
 
 
 def parse_gateway(text: str) -> GatewayConfig:

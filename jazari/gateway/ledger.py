@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from jazari.core import clock
 from jazari.core.audit import AuditEvent
@@ -57,6 +58,11 @@ class Ledger:
         journal.replay = []
         for call, held in list(self._state.calls.items()):
             self.settle(call, _interrupted(call, held))
+
+    @property
+    def folder(self) -> Path:
+        """Where the journal is, for who reads receipts beside it."""
+        return self._journal.folder
 
     def set_grants(self, grants: Mapping[str, int]) -> None:
         """What each project was granted in all, in microcredits; a project that is not named has nothing."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jazari.cli.app import HomeOption, JsonOption, command, make_app
 from jazari.cli.output import Output
 from jazari.federation.options import prepare
+
+if TYPE_CHECKING:
+    from jazari.gateway.balances import Balances
+    from jazari.settings.home import Home
 
 projects_app = make_app("Projects: teams with a budget of inference credits at this node's gateway.")
 
@@ -42,20 +46,23 @@ def list_projects(
     closed: Annotated[bool, typer.Option("--closed", help="Closed projects too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the projects and all the credits that each was ever granted."""
-    prepare(home, migrate=True)
+    """List the projects: the credits that each was ever granted, what it spent and what is left."""
+    node = prepare(home, migrate=True)
     from jazari.gateway import queries
     from jazari.gateway.scopes import credits_text
 
     out = Output(as_json)
-    found = queries.list_projects(closed=closed)
+    found, state = queries.list_projects(closed=closed), _balances(node)
     rows = [
-        {"project": one.name, "title": one.title, "granted_microcredits": one.granted, "closed": one.closed}
+        {"project": one.name, "title": one.title, **_account(state, one.name, one.granted), "closed": one.closed}
         for one in found
     ]
-    cells = [(one.name, one.title, credits_text(one.granted), "closed" if one.closed else "") for one in found]
+    cells = [
+        (one.name, one.title, *map(credits_text, _account(state, one.name, one.granted).values()), _state(one.closed))
+        for one in found
+    ]
     if rows:
-        out.table("Projects", ("project", "title", "credits granted", ""), cells)
+        out.table("Projects", ("project", "title", "credits granted", "spent", "reserved", "left", ""), cells)
     out.print_result({"projects": rows}, "" if rows else "None yet: make one with `jazari projects create`.")
 
 
@@ -80,19 +87,20 @@ def grant(
 
 @command(projects_app, "show", example="jazari projects show civil-registry")
 def show(name: Name, home: HomeOption, as_json: JsonOption = False) -> None:
-    """Show what was granted to a project: when, how much and why."""
-    prepare(home, migrate=True)
+    """Show what was granted to a project (when, how much and why), what it spent and what is left."""
+    node = prepare(home, migrate=True)
     from jazari.core.clock import timestamp
     from jazari.gateway import queries
     from jazari.gateway.scopes import credits_text
 
     out = Output(as_json)
     project, found = queries.find_project(name), queries.list_grants(name)
+    account = _account(_balances(node), name, sum(one.amount for one in found))
     grants = [{"moment": timestamp(one.moment), "microcredits": one.amount, "note": one.note} for one in found]
     facts = {
         "project": project.name,
         "title": project.title,
-        "granted_microcredits": sum(one.amount for one in found),
+        **account,
         "closed": timestamp(project.closed) if project.closed else None,
         "grants": grants,
     }
@@ -100,6 +108,8 @@ def show(name: Name, home: HomeOption, as_json: JsonOption = False) -> None:
     if found:
         rows = [(timestamp(one.moment), credits_text(one.amount), one.note) for one in found]
         out.table("Grants", ("moment", "credits", "note"), rows)
+        granted, spent, reserved, left = map(credits_text, account.values())
+        out.say(f"Granted {granted} credits, spent {spent}, reserved for open calls {reserved}, left {left}.")
     out.print_result(facts, f"Closed on {facts['closed']}." if project.closed else "" if found else "No credits yet.")
 
 
@@ -113,3 +123,24 @@ def close(name: Name, home: HomeOption, as_json: JsonOption = False) -> None:
     project = close_project(name, node.namespace)
     facts = {"project": project.name, "closed": timestamp(project.closed)}
     Output(as_json).print_result(facts, f"{name} is closed: a running gateway refuses its keys within seconds.")
+
+
+def _balances(node: Home) -> Balances:
+    """What the gateway's journal says now, read beside a running gateway."""
+    from jazari.gateway.receipt_files import journal_folder, read_balances
+
+    return read_balances(journal_folder(node.path))
+
+
+def _account(state: Balances, project: str, granted: int) -> dict[str, int]:
+    spent, reserved = state.spent.get(project, 0), state.reserved.get(project, 0)
+    return {
+        "granted_microcredits": granted,
+        "spent_microcredits": spent,
+        "reserved_microcredits": reserved,
+        "left_microcredits": granted - spent - reserved,
+    }
+
+
+def _state(closed: bool) -> str:
+    return "closed" if closed else ""

@@ -74,7 +74,20 @@ def find_receipt(folder: Path, call: str) -> Kept:
             data = _read(path)
             if (at := _receipt_at(data, wanted)) >= 0:
                 return _kept(path, data, at)
-    raise ReceiptNotFound(f"There is no receipt {call[:60]!r} here: check the id, and that the call has ended.")
+    raise not_found(call)
+
+
+def find_receipt_of(folder: Path, project: str, call: str) -> Kept:
+    """The same for a client of ``project``: another's receipt is not found in the same words as none."""
+    kept = find_receipt(folder, call)
+    if kept.receipt.project != project:
+        raise not_found(call)
+    return kept
+
+
+def not_found(call: str) -> ReceiptNotFound:
+    """What is said of a receipt that is not there."""
+    return ReceiptNotFound(f"There is no receipt {call[:60]!r} here: check the id, and that the call has ended.")
 
 
 def _read(path: Path) -> bytes:
@@ -160,6 +173,19 @@ def newest_receipts(folder: Path, wanted: Callable[[Receipt], bool], most: int) 
                 if len(found) == most:
                     return found
     return found
+
+
+def read_balances(folder: Path) -> Balances:
+    """What every project has spent and reserved by now, from the newest segment alone; nothing without a journal."""
+    state = Balances()
+    for path in segments(folder)[-1:]:
+        first = int(path.stem)
+        try:
+            for line, _ in check_lines(_read(path), first, GENESIS if first == 1 else None):
+                state.apply(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalDamaged(f"{path} is not what was written: run `jazari receipt verify`.") from error
+    return state
 
 
 @dataclass

@@ -11,7 +11,7 @@ import typer
 
 from jazari.cli.app import HomeOption, JsonOption, command, make_app
 from jazari.cli.passphrases import VARIABLE, PassphraseFileOption, read_passphrase
-from jazari.nodes.supervision import PARTS
+from jazari.nodes.supervision import parts_of
 from jazari.settings.home import Home
 
 app = make_app("Run this node.")
@@ -23,6 +23,7 @@ class Part(StrEnum):
     WEB = "web"
     WORKER = "worker"
     ENGINE = "engine"
+    GATEWAY = "gateway"
 
 
 @command(app, "serve", example="jazari serve --home dakhla")
@@ -32,10 +33,19 @@ def serve(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the node's web server, worker and engine until Ctrl-C or SIGTERM; restart what fails."""
+    """Run the node's web server, worker, engine and gateway (if it has one) until Ctrl-C or SIGTERM.
+
+    What fails is restarted. Asked to stop, the gateway finishes its open calls first, for at most 45 seconds.
+    """
+    node = Home.open(home)
+    parts = [str(part) for part in only or parts_of(node)]
+    if "gateway" in parts:
+        from jazari.gateway.configuration import read_gateway
+
+        read_gateway(node.path)  # said now, and not in a log
     if passphrase_file is not None:
         # Web and worker open the online keys by themselves, whenever they start; the engine gets none.
         os.environ[VARIABLE] = read_passphrase(passphrase_file, "the node's online keys").decode()
-    words = [str(Home.open(home).path), *(["--json"] if as_json else []), *(only or PARTS)]
+    words = [str(node.path), *(["--json"] if as_json else []), *parts]
     # The supervisor lives as long as the node: in a process of its own it carries no command line around.
     os.execv(sys.executable, [sys.executable, "-m", "jazari.nodes.supervision", *words])  # noqa: S606  ourselves

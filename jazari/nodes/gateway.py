@@ -1,6 +1,7 @@
 """``python -m jazari.nodes.gateway HOME [DESCRIPTOR]``: the node's inference gateway, a process of its own.
 
-Asked to stop (SIGTERM), it takes nothing new and finishes what it has begun, streams too, for ``DRAIN_SECONDS``.
+Its log, one JSON document a line, goes to standard error. Asked to stop (SIGTERM), it takes nothing new and finishes
+what it has begun, streams too, for ``DRAIN_SECONDS``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from jazari.core.errors import JazariError
 from jazari.gateway.configuration import GatewayConfig, read_gateway
 from jazari.gateway.proxy.app import Gateway
 from jazari.gateway.proxy.live import Live
+from jazari.gateway.proxy.logs import log_to
 from jazari.gateway.proxy.running import running
 from jazari.nodes.signs_of_life import show_life
 from jazari.nodes.supervision import bind
@@ -46,7 +48,7 @@ def create_server(home: Home, config: GatewayConfig, live: Live) -> Server:
         **tls,  # type: ignore[arg-type]
         http="httptools",
         loop="uvloop",
-        log_level="warning",
+        log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,
@@ -74,6 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     from jazari.settings.runtime import setup
 
     home = Home.open(arguments[0])
+    log_to(sys.stderr)
     try:
         config = read_gateway(home.path)
         if len(arguments) > 1:

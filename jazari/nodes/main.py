@@ -28,6 +28,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "catalog": ("jazari.catalog.commands", "catalog_app", "Show, export and rebuild what the catalogue knows."),
     "study": ("jazari.studies.commands", "study_app", "Propose, approve, run and read studies."),
     "model": ("jazari.studies.model_commands", "model_app", "Publish, fetch and apply models."),
+    "gateway": ("jazari.gateway.gateway_commands", "gateway_app", "This node's inference gateway: settings and check."),
+    "models": ("jazari.gateway.model_store_commands", "models_app", "Models that this node runs by itself."),
+    "routes": ("jazari.gateway.gateway_commands", "routes_app", "Where calls to the gateway may go, and why."),
     "projects": ("jazari.gateway.project_commands", "projects_app", "Teams at the gateway, and their credits."),
     "keys": ("jazari.gateway.key_commands", "keys_app", "What lets a team's programs into the gateway."),
     "receipt": (
@@ -35,8 +38,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "receipt_app",
         "Show, list and verify the receipts of the gateway's calls.",
     ),
+    "chat": ("jazari.gateway.chat_commands", "app", "Talk to a model through this node's gateway."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
-    "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker and engine."),
+    "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker, engine, gateway."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),
 }
 

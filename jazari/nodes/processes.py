@@ -29,7 +29,8 @@ _PR_SET_PDEATHSIG = 1
 @dataclass(frozen=True)
 class ProcessSpec:
     """What to run. ``alive``: a file that the process touches, or None; ``hang_seconds``: silent for so long
-    counts as hung. ``descriptors``: open file descriptors that the process inherits."""
+    counts as hung. ``descriptors``: open file descriptors that the process inherits. ``stop_seconds``: how long it
+    may take to end when it is asked to; then it is killed."""
 
     name: str
     argv: Sequence[str]
@@ -37,6 +38,7 @@ class ProcessSpec:
     descriptors: tuple[int, ...] = ()
     alive: Path | None = None
     hang_seconds: float = 120.0
+    stop_seconds: float = 15.0
 
 
 def backoff(failures: int) -> float:

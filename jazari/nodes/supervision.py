@@ -12,22 +12,26 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from jazari.core.errors import Busy, JazariError
 from jazari.core.files import write_atomic
+from jazari.gateway.listening import has_gateway, read_place
 from jazari.nodes.errors import HomeInUse, PortTaken
 from jazari.nodes.processes import ManagedProcess, ProcessSpec
 from jazari.settings.home import Home
 from jazari.settings.process_state import birth, engine_restart, state_file
 
 TICK_SECONDS = 0.1
-STOP_SECONDS = 15.0
 LOG_CHECK_SECONDS = 60.0
 MARK = "JAZARI_SUPERVISED"
 PARTS = ("web", "worker", "engine")
+"""Of every node; a node with ``gateway/gateway.toml`` has the part "gateway" as well."""
+STOP_SECONDS = {"gateway": 60.0}
+"""More than the gateway takes to finish its open calls (``jazari.nodes.gateway.DRAIN_SECONDS``) and its engines."""
 
 
 def bind(host: str, port: int, what: str) -> socket.socket:
@@ -45,6 +49,11 @@ def bind(host: str, port: int, what: str) -> socket.socket:
             "stop what uses it or change the port in jazari.toml."
         ) from error
     return listener
+
+
+def parts_of(home: Home) -> tuple[str, ...]:
+    """What runs at this node unless less is asked for."""
+    return (*PARTS, "gateway") if has_gateway(home.path) else PARTS
 
 
 def check_engine_port(home: Home) -> None:
@@ -93,7 +102,10 @@ class Supervisor:
         self._publish_state()
         if not self._was_ready and all(process.ready for process in self.processes):
             self._was_ready = True
-            self._say(f"{self.home.namespace} is ready at https://{self.home.config.host}:{self.home.config.port}.")
+            names = [process.spec.name for process in self.processes]
+            also = ", and its gateway answers" if "gateway" in names else ""
+            host, port = self.home.config.host, self.home.config.port
+            self._say(f"{self.home.namespace} is ready at https://{host}:{port}{also}.")
 
     def _restart_engine_if_asked(self) -> None:
         request = engine_restart(self.home)
@@ -115,11 +127,15 @@ class Supervisor:
     def _stop_all(self) -> None:
         for process in self.processes:
             process.stop()
-        deadline = time.monotonic() + STOP_SECONDS
-        while any(process.pid for process in self.processes) and time.monotonic() < deadline:
+        began, waiting = time.monotonic(), list(self.processes)
+        while any(process.pid for process in waiting):
+            for process in list(waiting):
+                if time.monotonic() - began > process.spec.stop_seconds:
+                    process.kill()
+                    waiting.remove(process)
             time.sleep(0.05)
-        for process in self.processes:
-            process.kill()
+        for process in waiting:
+            process.kill()  # what it may have left behind in its session
         state_file(self.home).unlink(missing_ok=True)
         self._say(f"{self.home.namespace} has stopped.")
 
@@ -140,19 +156,28 @@ def end_leftovers(home: Home) -> list[int]:
     return ended
 
 
-def specs(home: Home, parts: Sequence[str], listener: socket.socket | None) -> list[ProcessSpec]:
-    """The processes of this node. The web process inherits the listening socket, so that connections wait
+def specs(home: Home, parts: Sequence[str], listeners: Mapping[str, socket.socket]) -> list[ProcessSpec]:
+    """The processes of this node. Who is in ``listeners`` inherits that listening socket, so that connections wait
     instead of failing while it restarts."""
-    made = []
-    for part in parts:
-        argv = [sys.executable, "-m", f"jazari.nodes.{part}", str(home.path)]
-        descriptors: tuple[int, ...] = ()
-        if part == "web" and listener is not None:
-            descriptors = (listener.fileno(),)
-            argv.append(str(listener.fileno()))
-        alive = None if part == "engine" else home.run / f"{part}.alive"
-        made.append(ProcessSpec(part, argv, _environment(home), descriptors, alive))
-    return made
+    return [_spec(home, part, listeners.get(part)) for part in parts]
+
+
+def _spec(home: Home, part: str, listener: socket.socket | None) -> ProcessSpec:
+    descriptors = () if listener is None else (listener.fileno(),)
+    argv = [sys.executable, "-m", f"jazari.nodes.{part}", str(home.path), *map(str, descriptors)]
+    alive = None if part == "engine" else home.run / f"{part}.alive"
+    spec = ProcessSpec(part, argv, _environment(home), descriptors, alive)
+    return replace(spec, stop_seconds=STOP_SECONDS.get(part, spec.stop_seconds))
+
+
+def _listeners(home: Home, parts: Sequence[str]) -> dict[str, socket.socket]:
+    """The sockets of this node's servers; ``PortTaken``, or what is wrong with the gateway's settings."""
+    places = {}
+    if "web" in parts:
+        places["web"] = (home.config.host, home.config.port, "the web server")
+    if "gateway" in parts:
+        places["gateway"] = (*read_place(home.path), "the gateway")
+    return {part: bind(*place) for part, place in places.items()}
 
 
 def _environment(home: Home) -> dict[str, str]:
@@ -179,10 +204,10 @@ def supervise(home: Home, parts: Sequence[str], say: Callable[[str], None]) -> N
     try:
         for pid in end_leftovers(home):
             say(f"Process {pid} of an earlier run was still there and was ended.")
-        listener = bind(home.config.host, home.config.port, "the web server") if "web" in parts else None
+        listeners = _listeners(home, parts)
         if "engine" in parts:
             check_engine_port(home)
-        supervisor = Supervisor(home, specs(home, parts, listener), say)
+        supervisor = Supervisor(home, specs(home, parts, listeners), say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)
         supervisor.run()
@@ -206,7 +231,8 @@ def main(arguments: Sequence[str]) -> int:
     home, *parts = (word for word in arguments if word != "--json")
     news = sys.stderr if as_json else sys.stdout
     try:
-        supervise(Home.open(home), parts or PARTS, _speaker(news))
+        node = Home.open(home)
+        supervise(node, parts or parts_of(node), _speaker(news))
     except JazariError as error:
         document = {"error": {"code": error.code, "message": str(error)}}
         print(json.dumps(document) if as_json else str(error), file=sys.stdout if as_json else sys.stderr)

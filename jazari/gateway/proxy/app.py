@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from jazari.gateway.addresses import is_loopback
 from jazari.gateway.authorization import KeyFacts, data_class_of
 from jazari.gateway.errors import GatewayError, NoSuchPath, WrongMethod
 from jazari.gateway.metrics import CONTENT_TYPE
@@ -25,9 +26,12 @@ from jazari.gateway.proxy.http import (
 )
 from jazari.gateway.proxy.live import Live
 from jazari.gateway.proxy.questions import read_question
+from jazari.gateway.receipt_files import find_receipt_of
 from jazari.gateway.words import Kind
 
 CLASS_HEADER = b"jazari-data-class"
+MOST_READERS = 4
+"""Receipts looked for at the same time: each reads a file of several megabytes."""
 _KINDS = {"/v1/chat/completions": Kind.CHAT, "/v1/completions": Kind.COMPLETION, "/v1/embeddings": Kind.EMBEDDING}
 _log = logging.getLogger("jazari.gateway")
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -46,6 +50,8 @@ class Gateway:
             "/readyz": ("GET", self._ready),
             "/metrics": ("GET", self._metrics),
         }
+        self._below: dict[str, Handler] = {"/v1/models/": self._model, "/v1/receipts/": self._receipt}
+        self._readers = asyncio.Semaphore(MOST_READERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,11 +78,10 @@ class Gateway:
 
     def _handler(self, scope: Scope) -> Handler:
         path = scope["path"]
-        if path not in self._paths and path.startswith("/v1/models/"):
-            return self._model
-        if path not in self._paths:
-            raise NoSuchPath("There is nothing at this path: see the reference of the gateway's API.")
-        method, handler = self._paths[path]
+        below = next((prefix for prefix in self._below if path.startswith(prefix)), "")
+        if path not in self._paths and not below:
+            raise _nothing_there()
+        method, handler = self._paths[path] if path in self._paths else ("GET", self._below[below])
         if scope["method"] != method:
             raise WrongMethod(f"Use {method} for this path.")
         return handler
@@ -139,19 +144,38 @@ class Gateway:
         explanation = self._live.explain(route, data_class)
         await send_json(send, explanation_document(explanation, data_class, declassified))
 
+    async def _receipt(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """A receipt of the key's own project, with its proof once it is anchored."""
+        key = self._admit(scope)
+        call = scope["path"].removeprefix("/v1/receipts/")
+        async with self._readers:
+            kept = await asyncio.to_thread(find_receipt_of, self._live.ledger.folder, key.project, call)
+        await send_json(send, kept.document())
+
     async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send_json(send, {"status": "ok"})
 
-    async def _ready(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _ready(self, scope: Scope, _receive: Receive, send: Send) -> None:
         live = self._live
-        problems = dict(live.knowledge.problems)
         ready = live.is_current and not live.draining
-        document = {"ready": ready, "draining": live.draining, "open_calls": live.open_calls, "problems": problems}
+        document: dict[str, Any] = {"ready": ready}
+        if self._may_look(scope):
+            document |= {"draining": live.draining, "open_calls": live.open_calls, "problems": live.problems}
         await send_json(send, document, 200 if ready else 503)
 
-    async def _metrics(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _metrics(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        if not self._may_look(scope):
+            raise _nothing_there()
         self._live.show_metrics()
         await send_bytes(send, self._live.metrics.text(), CONTENT_TYPE)
+
+    def _may_look(self, scope: Scope) -> bool:
+        """Whether who asks may see how the gateway is doing: on this machine only, unless gateway.toml says all."""
+        return self._live.config.metrics == "all" or is_loopback((scope.get("client") or ("",))[0])
+
+
+def _nothing_there() -> NoSuchPath:
+    return NoSuchPath("There is nothing at this path: see the reference of the gateway's API.")
 
 
 def _model(name: str) -> dict[str, Any]:

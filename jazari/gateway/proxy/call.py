@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jazari.core import clock
 from jazari.gateway.authorization import KeyFacts
@@ -35,6 +35,7 @@ from jazari.gateway.proxy.bodies import body_for
 from jazari.gateway.proxy.events import Heard
 from jazari.gateway.proxy.http import Headers, Send, error_document, send_bytes
 from jazari.gateway.proxy.live import Live, Provider, Route, now_ms
+from jazari.gateway.proxy.logs import log_call
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.upstream import Event
 from jazari.gateway.receipts import Receipt, Tried, new_call_id
@@ -70,11 +71,16 @@ class Call:
     first_byte_ms: int | None = None
     reserved: int | None = None
     status: int = 200
+    span: Any = None
     _settled: bool = False
     _asked: bool = False
 
     async def run(self, send: Send) -> None:
         """Answer the client; raises what it is told instead, with the receipt already written."""
+        with self.live.traces.call(self.id, self.route.alias) as self.span:
+            await self._run(send)
+
+    async def _run(self, send: Send) -> None:
         tokens = self._pass_limits()
         try:
             self._refuse_by_policy()
@@ -148,7 +154,8 @@ class Call:
             try:
                 async with self.live.at(target, self.key.project, self.data_class, wait) as provider:
                     self._asked = True
-                    return await attempt(provider, target)
+                    with self.live.traces.attempt(target.provider, target.model):
+                        return await attempt(provider, target)
             except (ProviderFailed, PolicyRefuses) as error:
                 self._note(target, error.outcome if isinstance(error, ProviderFailed) else REFUSED)
                 _log.warning("%s: %s (%s)", self.id, error, error.code)
@@ -255,6 +262,8 @@ class Call:
         except JournalUnwritable:
             self.live.owed.append(receipt)
         self._count(receipt)
+        self.live.traces.ended(self.span, receipt)
+        log_call(receipt)
 
     def _receipt(self, outcome: str) -> Receipt:
         usage, asked, target, decision = self._usage(), self.question, self.target, self.decision

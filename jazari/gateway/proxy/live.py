@@ -16,6 +16,7 @@ from jazari.gateway.authorization import EMPTY, KeyFacts, KeySnapshot, find_key,
 from jazari.gateway.breaker import Breaker, Health
 from jazari.gateway.configuration import GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
 from jazari.gateway.credits import CREDIT, Price
+from jazari.gateway.embedded.supervisor import Engines
 from jazari.gateway.errors import (
     Draining,
     JournalUnwritable,
@@ -34,6 +35,7 @@ from jazari.gateway.limits import Limiter
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.policy import Decision, decide
 from jazari.gateway.proxy.questions import Question
+from jazari.gateway.proxy.tracing import Traces
 from jazari.gateway.proxy.upstream import Patience, Upstream
 from jazari.gateway.receipts import Receipt
 from jazari.gateway.routing import Explanation, ProviderState, candidates, explain
@@ -80,8 +82,18 @@ def price_of(text: PriceText) -> Price:
 class Live:
     """The gateway's whole state."""
 
-    def __init__(self, config: GatewayConfig, providers: dict[str, Provider], ledger: Ledger, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        config: GatewayConfig,
+        providers: dict[str, Provider],
+        ledger: Ledger,
+        metrics: Metrics,
+        traces: Traces | None = None,
+        engines: Engines | None = None,
+    ) -> None:
         self.config, self.providers, self.ledger, self.metrics = config, providers, ledger, metrics
+        self.traces = traces or Traces()
+        self._engines = engines
         self.routes = {alias: Route(alias, route) for alias, route in config.route.items()}
         self.knowledge = Knowledge()
         self.keys: KeySnapshot = EMPTY
@@ -100,6 +112,17 @@ class Live:
             self.keys = keys
             self.ledger.set_grants(keys.grants)
         self._read_at = time.monotonic()
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What keeps providers, the policy or embedded models from being used, by name, in sentences."""
+        states = self._engines.states() if self._engines else []
+        idle = {
+            f"engine {'embedding ' if state.key.embeds else ''}{state.key.model}": state.problem or "It is loading."
+            for state in states
+            if not state.ready
+        }
+        return {**self.knowledge.problems, **idle}
 
     @property
     def is_current(self) -> bool:

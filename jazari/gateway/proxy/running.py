@@ -14,15 +14,20 @@ from jazari.core.errors import JazariError
 from jazari.gateway.addresses import Reach, guarded_connector
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
+from jazari.gateway.embedded.settings import wanted_engines
+from jazari.gateway.embedded.supervisor import Engines
 from jazari.gateway.journal import Journal
 from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
+from jazari.gateway.proxy.embedded import EmbeddedUpstream
 from jazari.gateway.proxy.live import Live, Provider
+from jazari.gateway.proxy.tracing import open_traces
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.queries import newer_snapshot
 from jazari.gateway.receipt_files import journal_folder
 from jazari.gateway.secrets import read_secret
+from jazari.gateway.words import Protocol
 from jazari.governance.spool import write_event
 from jazari.settings.home import Home
 
@@ -41,9 +46,12 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
     async with AsyncExitStack() as stack:
         journal = Journal.open(journal_folder(home.path))
         stack.callback(journal.close)
+        traces = open_traces(config.traces)
+        stack.push_async_callback(asyncio.to_thread, traces.close)
         sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
-        providers = {name: _provider(home, name, one, sessions) for name, one in config.provider.items()}
-        live = Live(config, providers, Ledger(journal), Metrics())
+        engines = await stack.enter_async_context(Engines(home.path, wanted_engines(config)))
+        providers = {name: _provider(home, name, one, sessions, engines) for name, one in config.provider.items()}
+        live = Live(config, providers, Ledger(journal), Metrics(), traces, engines)
         await _look(live, home)
         for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
@@ -63,9 +71,18 @@ def guarded_session(reach: Reach) -> aiohttp.ClientSession:
     )
 
 
-def _provider(home: Home, name: str, config: ProviderConfig, sessions: dict[Reach, aiohttp.ClientSession]) -> Provider:
+def _provider(
+    home: Home,
+    name: str,
+    config: ProviderConfig,
+    sessions: dict[Reach, aiohttp.ClientSession],
+    engines: Engines,
+) -> Provider:
+    session = sessions[config.reach]
+    if config.protocol is Protocol.EMBEDDED:
+        return Provider(name, config, EmbeddedUpstream(name, engines, session))
     headers = {"authorization": f"Bearer {read_secret(home.path, config.secret)}"} if config.secret else {}
-    return Provider(name, config, Upstream(name, config.address or "", headers, sessions[config.reach]))
+    return Provider(name, config, Upstream(name, config.address or "", headers, session))
 
 
 async def _repeat(seconds: float, chore: Callable[[Live, Home], Awaitable[None]], live: Live, home: Home) -> None:

@@ -1,0 +1,36 @@
+"""The embedded engine as a provider: where it answers is asked anew for each attempt, since it may have restarted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from jazari.gateway.embedded.supervisor import Engines
+from jazari.gateway.proxy.upstream import Event, Patience, Upstream
+from jazari.gateway.words import Kind
+
+
+class EmbeddedUpstream(Upstream):
+    """An ``Upstream`` to whichever engine runs the model that is asked for; ``EngineAway`` while none does."""
+
+    def __init__(self, name: str, engines: Engines, session: aiohttp.ClientSession) -> None:
+        super().__init__(name, "", {}, session)
+        self._engines = engines
+
+    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience) -> Event:
+        """The whole answer to ``body``."""
+        return await self._now(kind, body).ask(kind, body, patience)
+
+    @asynccontextmanager
+    async def stream(self, kind: Kind, body: dict[str, Any], patience: Patience) -> AsyncIterator[AsyncIterator[Event]]:
+        """The events of the answer to ``body``."""
+        async with self._now(kind, body).stream(kind, body, patience) as events:
+            yield events
+
+    def _now(self, kind: Kind, body: dict[str, Any]) -> Upstream:
+        endpoint = self._engines.endpoint(body["model"], kind)
+        headers = {"authorization": f"Bearer {endpoint.secret}"}
+        return Upstream(self.name, endpoint.address, headers, self._session)
