@@ -1,11 +1,13 @@
-"""What signed records say about providers and policy, as the catalogue has it now. Needs the database."""
+"""What signed records say about providers and policy, as the catalogue has it now.
+
+Reading needs the database; the module itself does not, so that a process can import it before Django is set up.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jazari.catalog.models import CatalogItem
 from jazari.core.errors import JazariError
 from jazari.gateway.cards import ProviderCard
 from jazari.gateway.configuration import GatewayConfig
@@ -25,6 +27,8 @@ class Knowledge:
 
 def read_knowledge(config: GatewayConfig, namespace: str) -> Knowledge:
     """The policy of ``namespace`` and the facts on every provider of ``config`` that records attest."""
+    from jazari.catalog.models import CatalogItem
+
     problems: dict[str, str] = {}
     facts: dict[str, Facts] = {}
     cards: dict[str, ProviderCard] = {}
@@ -44,6 +48,8 @@ def read_knowledge(config: GatewayConfig, namespace: str) -> Knowledge:
 
 
 def _residency(config: GatewayConfig, namespace: str, problems: dict[str, str]) -> Residency | None:
+    from jazari.catalog.models import CatalogItem
+
     series = f"{namespace}/residency/{config.policy}"
     item = CatalogItem.objects.filter(series=series, is_latest=True, withdrawn_by="").first()
     if item is None:

@@ -24,7 +24,6 @@ from jazari.gateway.proxy.embedded import EmbeddedUpstream
 from jazari.gateway.proxy.live import Live, Provider
 from jazari.gateway.proxy.tracing import open_traces
 from jazari.gateway.proxy.upstream import Upstream
-from jazari.gateway.queries import newer_snapshot
 from jazari.gateway.receipt_files import journal_folder
 from jazari.gateway.secrets import read_secret
 from jazari.gateway.words import Protocol
@@ -110,6 +109,8 @@ async def _look(live: Live, home: Home) -> None:
 
 
 def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot]:
+    from jazari.gateway.queries import newer_snapshot  # tables are known only once Django is set up
+
     return read_knowledge(config, home.namespace), newer_snapshot(known)
 
 
