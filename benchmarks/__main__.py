@@ -54,7 +54,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--litellm", type=Path, metavar="PROGRAM",
-        help="LiteLLM's program, to measure it beside the gateway: ENVIRONMENT/bin/litellm, installed as litellm[proxy]",
+        help="LiteLLM's program, to measure it beside the gateway: ENVIRONMENT/bin/litellm of litellm[proxy]",
     )  # fmt: skip
     chosen = parser.parse_args(arguments)
     unknown = sorted(set(chosen.names) - set(NAMES))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from benchmarks import gateway_findings
-from benchmarks.base import Options, Outcome, median
+from benchmarks.base import Options, Outcome
 from benchmarks.gateway_capacity import Capacity, most_a_second, streams_a_second
 from benchmarks.gateway_home import GatewayHome, NotStarted, Program, gateway_home
 from benchmarks.gateway_litellm import litellm_proxy, version

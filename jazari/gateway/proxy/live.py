@@ -103,11 +103,14 @@ class Live:
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
         self._read_at = float("-inf")
+        self._decided: dict[tuple[str, DataClass], Decision] = {}
+        self._decided_on = clock.now().date()
         self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
 
     def swap_in(self, knowledge: Knowledge, keys: KeySnapshot) -> None:
         """From now on decide by what was just read."""
         self.knowledge = knowledge
+        self._decided = {}
         if keys is not self.keys:
             self.keys = keys
             self.ledger.set_grants(keys.grants)
@@ -156,9 +159,22 @@ class Live:
         return route
 
     def decide(self, target: Target, data_class: DataClass) -> Decision:
-        """Whether data of that class may go to that target now."""
-        known = self.knowledge
-        return decide(known.residency, data_class, known.facts.get(target.provider), clock.now().date())
+        """Whether data of that class may go to that target now.
+
+        Of the same policy, facts and day the answer is the same: it is kept until one of them is another.
+        """
+        known, today = self.knowledge, clock.now().date()
+        if today != self._decided_on:
+            self._decided, self._decided_on = {}, today
+        found = self._decided.get((target.provider, data_class))
+        if found is None:
+            found = decide(known.residency, data_class, known.facts.get(target.provider), today)
+            self._decided[target.provider, data_class] = found
+        return found
+
+    def may_go(self, route: Route, data_class: DataClass) -> bool:
+        """Whether the policy lets data of that class go to any target of ``route`` now."""
+        return any(self.decide(target, data_class).allowed for target in route.config.targets)
 
     def explain(self, route: Route, data_class: DataClass) -> Explanation:
         """Every target of ``route``, and what speaks for or against it now."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
 
 from jazari.gateway.errors import (
     AddressRefused,
@@ -62,8 +64,9 @@ class Upstream:
 
     def __init__(self, name: str, address: str, headers: dict[str, str], session: aiohttp.ClientSession) -> None:
         self.name = name
-        self._address = address.rstrip("/")
-        self._headers = headers
+        # Made once: what every request has, as the client library wants it.
+        self._urls = {kind: URL(address.rstrip("/") + path) for kind, path in PATHS.items()} if address else {}
+        self._headers = CIMultiDict({"content-type": "application/json", "accept-encoding": "identity", **headers})
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
         self._session = session
 
@@ -109,9 +112,9 @@ class Upstream:
         response: aiohttp.ClientResponse | None = None
         try:
             request = self._session.post(
-                self._address + PATHS[kind],
+                self._urls[kind],
                 data=data,
-                headers={"content-type": "application/json", "accept-encoding": "identity", **self._headers},
+                headers=self._headers,
                 timeout=timeout,
                 allow_redirects=False,
             )
