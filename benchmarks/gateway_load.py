@@ -170,14 +170,14 @@ class _Pool:
 
     async def at_most(self, most: int) -> None:
         """Wait until at most so many are under way; what takes too long has failed."""
-        limit = time.monotonic() + PATIENCE_SECONDS
-        while self.open > most:
-            self._turn.clear()
-            try:
-                await asyncio.wait_for(self._turn.wait(), max(0.0, limit - time.monotonic()))
-            except TimeoutError:
-                self.seen.failed += self.open
-                self.open = 0
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while self.open > most:
+                    self._turn.clear()
+                    await self._turn.wait()
+        except TimeoutError:
+            self.seen.failed += self.open
+            self.open = 0
 
     async def warm(self, connections: int) -> None:
         """Dial so many before anything is measured."""
