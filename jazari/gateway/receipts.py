@@ -17,7 +17,8 @@ from jazari.gateway.merkle import leaf_hash, root_from
 from jazari.gateway.words import DataClass, Kind, Usage
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
-Word = Annotated[str, Field(max_length=200)]
+LONGEST_WORD = 200
+Word = Annotated[str, Field(max_length=LONGEST_WORD)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 INTERRUPTED = "interrupted"
 ANCHORED = "gateway.receipts-anchored"

@@ -10,18 +10,19 @@ import asyncio
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from jazari.core.errors import JazariError
 from jazari.gateway.configuration import GatewayConfig, read_gateway
-from jazari.gateway.proxy.app import Gateway
-from jazari.gateway.proxy.live import Live
 from jazari.gateway.proxy.logs import log_to
-from jazari.gateway.proxy.running import running
 from jazari.nodes.signs_of_life import show_life
 from jazari.nodes.supervision import bind
 from jazari.settings.home import Home
+
+if TYPE_CHECKING:
+    from jazari.gateway.proxy.live import Live
 
 DRAIN_SECONDS = 45
 MOST_CONNECTIONS = 5_000
@@ -42,6 +43,8 @@ class Server(uvicorn.Server):
 
 def create_server(home: Home, config: GatewayConfig, live: Live) -> Server:
     """The server of the gateway of ``home``: plain HTTP on loopback, else TLS with the node's certificate."""
+    from jazari.gateway.proxy.app import Gateway  # tables can be imported only once Django is set up
+
     tls = {"ssl_keyfile": str(home.tls_key), "ssl_certfile": str(home.tls_certificate)} if config.uses_tls else {}
     settings = uvicorn.Config(
         Gateway(live),
@@ -65,6 +68,8 @@ def create_server(home: Home, config: GatewayConfig, live: Live) -> Server:
 
 async def serve(home: Home, config: GatewayConfig, listener: socket.socket) -> None:
     """Serve the gateway of ``home`` on ``listener`` until SIGTERM. Django must be set up."""
+    from jazari.gateway.proxy.running import running
+
     async with running(home, config) as live, show_life(home.run / "gateway.alive"):
         await create_server(home, config, live).serve([listener])
 

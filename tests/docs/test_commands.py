@@ -34,6 +34,13 @@ END_OTHERWISE = {
     "jazari model fetch": "studies.model-not-found",
     "jazari model predict": "studies.model-not-found",
     "jazari model add-evaluation": "studies.model-not-found",
+    "jazari gateway check": "gateway.problems-found",  # a first gateway.toml names no route
+    "jazari models add": "core.file-missing",  # no model lies here
+    "jazari models verify": "gateway.no-such-model-file",
+    "jazari models remove": "gateway.no-such-model-file",
+    "jazari routes explain": "gateway.no-such-route",
+    "jazari receipt show": "gateway.receipt-not-found",  # nothing was ever asked
+    "jazari chat": "gateway.no-secret",  # no key lies here
     "jazari projects close": "gateway.project-not-found",  # the examples of keys go on with the other one
 }
 

@@ -11,6 +11,7 @@ from jazari.gateway.addresses import is_loopback
 from jazari.gateway.authorization import KeyFacts, data_class_of
 from jazari.gateway.errors import GatewayError, NoSuchPath, WrongMethod
 from jazari.gateway.metrics import CONTENT_TYPE
+from jazari.gateway.openapi import PATHS, openapi_bytes
 from jazari.gateway.proxy.call import Call
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
 from jazari.gateway.proxy.http import (
@@ -19,6 +20,7 @@ from jazari.gateway.proxy.http import (
     Scope,
     Send,
     header,
+    headers_named,
     read_body,
     send_bytes,
     send_error,
@@ -32,7 +34,6 @@ from jazari.gateway.words import Kind
 CLASS_HEADER = b"jazari-data-class"
 MOST_READERS = 4
 """Receipts looked for at the same time: each reads a file of several megabytes."""
-_KINDS = {"/v1/chat/completions": Kind.CHAT, "/v1/completions": Kind.COMPLETION, "/v1/embeddings": Kind.EMBEDDING}
 _log = logging.getLogger("jazari.gateway")
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -43,15 +44,21 @@ class Gateway:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._paths: dict[str, tuple[str, Handler]] = {
-            **{path: ("POST", self._answerer(kind)) for path, kind in _KINDS.items()},
+            **{path: ("POST", self._answerer(kind)) for path, kind in PATHS.items()},
             "/v1/models": ("GET", self._models),
             "/v1/explain": ("POST", self._explain),
+            "/v1/openapi.json": ("GET", self._openapi),
             "/healthz": ("GET", self._health),
             "/readyz": ("GET", self._ready),
             "/metrics": ("GET", self._metrics),
         }
         self._below: dict[str, Handler] = {"/v1/models/": self._model, "/v1/receipts/": self._receipt}
         self._readers = asyncio.Semaphore(MOST_READERS)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Every fixed path and its method."""
+        return {path: method for path, (method, _handler) in self._paths.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +77,7 @@ class Gateway:
         except GatewayError as error:
             self._live.metrics.refusals.labels(error.code).inc()
             if not started:
-                await send_error(send, error, error.headers)
+                await send_error(send, error)
         except Exception:
             _log.exception("A request met a defect of the gateway")
             if not started:
@@ -78,12 +85,15 @@ class Gateway:
 
     def _handler(self, scope: Scope) -> Handler:
         path = scope["path"]
-        below = next((prefix for prefix in self._below if path.startswith(prefix)), "")
-        if path not in self._paths and not below:
+        below = next((self._below[prefix] for prefix in self._below if path.startswith(prefix)), None)
+        found = ("GET", below) if below else self._paths.get(path)
+        if found is None:
             raise _nothing_there()
-        method, handler = self._paths[path] if path in self._paths else ("GET", self._below[below])
+        method, handler = found
         if scope["method"] != method:
-            raise WrongMethod(f"Use {method} for this path.")
+            error = WrongMethod(f"Use {method} for this path.")
+            error.headers = [(b"allow", method.encode())]
+            raise error
         return handler
 
     def _answerer(self, kind: Kind) -> Handler:
@@ -92,7 +102,7 @@ class Gateway:
             key = self._admit(scope)
             question = read_question(kind, await read_body(scope, receive))
             route = self._live.route_for(key, question.model, kind)
-            data_class, declassified = data_class_of(key, header(scope, CLASS_HEADER) or None)
+            data_class, declassified = data_class_of(key, _class_asked(scope))
             call = Call(self._live, key, question, route, data_class, declassified)
             await self._run(call, receive, send)
 
@@ -106,7 +116,8 @@ class Gateway:
         try:
             await call.run(send)
         except GatewayError as error:
-            error.headers = call.headers
+            if call.has_receipt:
+                error.headers = call.headers
             raise
         except asyncio.CancelledError:
             # By the watch, or by who stops the server, who must hear of it.
@@ -148,6 +159,9 @@ class Gateway:
             kept = await asyncio.to_thread(find_receipt_of, self._live.ledger.folder, key.project, call)
         await send_json(send, kept.document())
 
+    async def _openapi(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_bytes(send, openapi_bytes())
+
     async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send_json(send, {"status": "ok"})
 
@@ -174,8 +188,17 @@ def _nothing_there() -> NoSuchPath:
     return NoSuchPath("There is nothing at this path: see the reference of the gateway's API.")
 
 
+def _class_asked(scope: Scope) -> str | None:
+    """The data class in the header; said twice, or empty, it is unknown and not left out."""
+    said = headers_named(scope, CLASS_HEADER)
+    return ", ".join(said) if said else None
+
+
 def _model(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "jazari"}
+    # Mistral's client reads no model without type and abilities; what a route can do depends on who answers.
+    return {
+        "id": name, "object": "model", "created": 0, "owned_by": "jazari", "type": "base", "capabilities": {}
+    }  # fmt: skip
 
 
 async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any]) -> None:

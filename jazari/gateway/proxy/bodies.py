@@ -11,7 +11,8 @@ from typing import Any
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.words import Kind, Protocol
 
-_OURS = ("max_tokens", "max_completion_tokens", "stream_options")
+# The last three are other names of the same limit: llama.cpp lets `n_predict` go before `max_tokens`.
+_OURS = ("max_tokens", "max_completion_tokens", "stream_options", "n_predict", "max_new_tokens", "max_length")
 _MISTRAL_NAMES = {"seed": "random_seed"}
 _NOT_FOR_MISTRAL = ("user", "store", "metadata", "service_tier", "logprobs", "top_logprobs", "logit_bias")
 

@@ -21,6 +21,7 @@ from jazari.gateway.balances import About
 from jazari.gateway.configuration import Target
 from jazari.gateway.credits import Seen, believed, charge, estimate, upper_bound
 from jazari.gateway.errors import (
+    BadQuestion,
     GatewayError,
     JournalUnwritable,
     NoProviderReady,
@@ -33,7 +34,7 @@ from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import body_for
 from jazari.gateway.proxy.events import Heard
-from jazari.gateway.proxy.http import Headers, Send, error_document, send_bytes
+from jazari.gateway.proxy.http import ClientLeft, Headers, Message, Send, error_document, send_bytes
 from jazari.gateway.proxy.live import Live, Provider, Route, now_ms
 from jazari.gateway.proxy.logs import log_call
 from jazari.gateway.proxy.questions import Question
@@ -47,7 +48,7 @@ RECEIPT_HEADER, PROVIDER_HEADER = b"jazari-receipt", b"jazari-provider"
 CLIENT_LEFT = 499
 """Of no standard, but known from web servers' logs: there was nobody to send a status to."""
 _STREAM_HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
-_REFUSALS = (PolicyRefuses, ProviderRefused, OutOfCredits)
+_REFUSALS = (PolicyRefuses, ProviderRefused, OutOfCredits, BadQuestion)
 T = TypeVar("T")
 _log = logging.getLogger("jazari.gateway")
 
@@ -72,6 +73,7 @@ class Call:
     reserved: int | None = None
     status: int = 200
     span: Any = None
+    has_receipt: bool = False
     _settled: bool = False
     _asked: bool = False
     _used: Usage | None = None
@@ -85,9 +87,14 @@ class Call:
         tokens = self._pass_limits()
         try:
             self._refuse_by_policy()
+            self._refuse_what_no_model_takes()
             self._reserve()
             await (self._stream(send) if self.question.stream else self._whole(send))
         except asyncio.CancelledError:
+            self.status = CLIENT_LEFT
+            self._settle(LEFT)
+            raise
+        except ClientLeft:
             self.status = CLIENT_LEFT
             self._settle(LEFT)
             raise
@@ -102,8 +109,8 @@ class Call:
     @property
     def headers(self) -> Headers:
         """What the client gets besides the answer."""
-        provider = self.target.provider.encode() if self.target else b""
-        return [(RECEIPT_HEADER, self.id.encode()), (PROVIDER_HEADER, provider)]
+        receipt = (RECEIPT_HEADER, self.id.encode())
+        return [receipt, (PROVIDER_HEADER, self.target.provider.encode())] if self.target else [receipt]
 
     def _pass_limits(self) -> int:
         """Raises ``LimitReached``; else the tokens that were counted against the key's limit."""
@@ -126,6 +133,14 @@ class Call:
         for report in explanation.targets:
             self.tried.append(Tried(provider=report.provider, outcome=REFUSED, decision=report.decision.code))
         raise refusal(explanation)
+
+    def _refuse_what_no_model_takes(self) -> None:
+        allowed = [one for one in self.route.config.targets if self.live.decide(one, self.data_class).allowed]
+        if not any(self.live.fits(target, self.question) for target in allowed):
+            raise BadQuestion(
+                f"No model of {self.route.alias} that the policy allows takes such a request, with images or tools: "
+                "leave them out, or use another model."
+            )
 
     def _reserve(self) -> None:
         asked = self.question
@@ -155,10 +170,14 @@ class Call:
             wait = self.route.config.first_token_seconds
             try:
                 async with self.live.at(target, self.key.project, self.data_class, wait) as provider:
-                    self._asked = True
+                    # Again: a place may have taken long to come free, and the receipt names what let the call go.
+                    self.decision, self._asked = self.live.decide(target, self.data_class), True
                     with self.live.traces.attempt(target.provider, target.model):
                         return await attempt(provider, target)
             except (ProviderFailed, PolicyRefuses) as error:
+                if isinstance(error, PolicyRefuses):
+                    self.decision = self.live.decide(target, self.data_class)
+                self._asked = self.first_byte_ms is not None
                 self._note(target, error.outcome if isinstance(error, ProviderFailed) else REFUSED)
                 _log.warning("%s: %s (%s)", self.id, error, error.code)
                 if self.first_byte_ms is not None:
@@ -172,9 +191,10 @@ class Call:
         return self.live.next_target(self.route, self.data_class, self.question, tried)
 
     def _nobody(self, tried: list[Target]) -> GatewayError:
-        if not tried:
-            return refusal(self.live.explain(self.route, self.data_class))
         self.target = None
+        explanation = self.live.explain(self.route, self.data_class)
+        if not tried or not any(report.decision.allowed for report in explanation.targets):
+            return refusal(explanation)
         why = "; ".join(f"{one.provider}: {one.outcome}" for one in self.tried)
         return NoProviderReady(f"No provider of {self.route.alias} could answer ({why}): try again soon.")
 
@@ -215,7 +235,7 @@ class Call:
     async def _pass_on(self, first: Event, events: AsyncIterator[Event], target: Target, send: Send) -> None:
         self.first_byte_ms = now_ms(self.began)
         headers = [*_STREAM_HEADERS, *self.headers]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._hand(send, {"type": "http.response.start", "status": 200, "headers": headers})
         event: Event | None = first
         while event is not None:
             if event.chunk is None:
@@ -224,9 +244,17 @@ class Call:
             else:
                 self.heard.take(event.chunk)
             if not self._hides(event):
-                await send({"type": "http.response.body", "body": event.raw + b"\n\n", "more_body": True})
+                await self._hand(send, {"type": "http.response.body", "body": event.raw + b"\n\n", "more_body": True})
             event = await anext(events, None)
         await send({"type": "http.response.body", "body": b""})
+
+    async def _hand(self, send: Send, message: Message) -> None:
+        """Give the client a piece; one that reads no more has left, and its place is another's."""
+        try:
+            async with asyncio.timeout(self.route.patience.stall):
+                await send(message)
+        except TimeoutError:
+            raise ClientLeft from None
 
     def _hides(self, event: Event) -> bool:
         """Whether it is the event with usage alone, which we asked for and the client did not."""
@@ -262,8 +290,12 @@ class Call:
                 self.live.ledger.record(receipt)
             else:
                 self.live.ledger.settle(self.id, receipt)
+            self.has_receipt = True
         except JournalUnwritable:
-            self.live.owed.append(receipt)
+            # A call that reserved nothing owes nothing; and while none can be reserved for, such calls are endless.
+            self.has_receipt = self.reserved is not None
+            if self.has_receipt:
+                self.live.owed.append(receipt)
         self._count(receipt)
         self.live.traces.ended(self.span, receipt)
         log_call(receipt)

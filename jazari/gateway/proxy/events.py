@@ -68,7 +68,10 @@ def _text_of(part: dict[str, Any]) -> str:
     said = [part.get(name) for name in ("content", "text", "reasoning_content", "refusal")]
     text = "".join(piece if isinstance(piece, str) else _text_of_parts(piece) for piece in said)
     calls = part.get("tool_calls")
-    return text + (json.dumps(calls, ensure_ascii=False) if calls else "")
+    try:
+        return text + (json.dumps(calls, ensure_ascii=False) if calls else "")
+    except RecursionError:
+        raise BadAnswer("The provider calls a tool with too many levels of objects.") from None
 
 
 def _text_of_parts(parts: Any) -> str:

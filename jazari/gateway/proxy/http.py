@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -18,6 +19,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 LARGEST_BODY = 20_000_000
 """Bytes: images travel inside requests, as base64."""
+MOST_DISCARDED = 5 * LARGEST_BODY
+"""Bytes of a body too large that are read all the same: a client still sending would lose the answer to a reset."""
+DISCARD_SECONDS = 10.0
 SLOWEST_SECONDS = 60.0
 _TYPES = {
     400: "invalid_request_error",
@@ -34,21 +38,31 @@ class ClientLeft(Exception):
     """The client closed its connection: nobody reads an answer."""
 
 
+def headers_named(scope: Scope, name: bytes) -> list[str]:
+    """Every value of a header; ``name`` in small letters."""
+    return [value.decode("latin-1").strip() for key, value in scope["headers"] if key == name]
+
+
 def header(scope: Scope, name: bytes) -> str:
     """The value of a header, empty if it is absent; ``name`` in small letters."""
-    found = [value for key, value in scope["headers"] if key == name]
+    found = headers_named(scope, name)
     # The same header twice has two readers, who may each believe another one: neither counts.
-    return found[0].decode("latin-1").strip() if len(found) == 1 else ""
+    return found[0] if len(found) == 1 else ""
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
     """The whole body; ``BodyTooLarge`` above ``LARGEST_BODY`` bytes, ``BodyTooSlow``, ``ClientLeft``."""
     announced = header(scope, b"content-length")
-    if announced.isascii() and announced.isdecimal() and int(announced[:18]) > LARGEST_BODY:
-        raise _too_large()
+    size = int(announced[:18]) if announced.isascii() and announced.isdecimal() else 0
     try:
         async with asyncio.timeout(SLOWEST_SECONDS):
+            if size > LARGEST_BODY:
+                raise _too_large()
             return await _read(receive)
+    except BodyTooLarge:
+        if size <= MOST_DISCARDED:
+            await _discard(receive)
+        raise
     except TimeoutError:
         raise BodyTooSlow(f"The request took more than {SLOWEST_SECONDS:.0f} s to arrive: send it again.") from None
 
@@ -67,6 +81,17 @@ async def _read(receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
+
+
+async def _discard(receive: Receive) -> None:
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while size < MOST_DISCARDED:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def _too_large() -> BodyTooLarge:
@@ -94,12 +119,13 @@ def error_document(error: GatewayError) -> dict[str, Any]:
     return {"error": inner, "object": "error", "message": str(error), "type": kind, "code": error.code}
 
 
-async def send_error(send: Send, error: GatewayError, headers: Headers = ()) -> None:
+async def send_error(send: Send, error: GatewayError) -> None:
     """Answer with ``error`` and its HTTP status."""
     wait = error.retry_after_seconds
     more = [] if wait is None else [(b"retry-after", str(math.ceil(wait)).encode())]
+    more.extend(error.headers)
     if error.status == 401:
         more.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, BodyTooLarge | BodyTooSlow):
         more.append((b"connection", b"close"))  # the rest of the body is not wanted
-    await send_json(send, error_document(error), error.status, [*more, *headers])
+    await send_json(send, error_document(error), error.status, more)

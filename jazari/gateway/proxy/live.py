@@ -15,7 +15,7 @@ from jazari.core import clock
 from jazari.gateway.authorization import EMPTY, KeyFacts, KeySnapshot, find_key, require_route
 from jazari.gateway.breaker import Breaker, Health
 from jazari.gateway.configuration import GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
-from jazari.gateway.credits import CREDIT, Price
+from jazari.gateway.credits import CREDIT, MOST, Price
 from jazari.gateway.embedded.supervisor import Engines
 from jazari.gateway.errors import (
     Draining,
@@ -37,7 +37,7 @@ from jazari.gateway.policy import Decision, decide
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.tracing import Traces
 from jazari.gateway.proxy.upstream import Patience, Upstream
-from jazari.gateway.receipts import Receipt
+from jazari.gateway.receipts import LONGEST_WORD, Receipt
 from jazari.gateway.routing import Explanation, ProviderState, candidates, explain
 from jazari.gateway.scripts import Script
 from jazari.gateway.words import DataClass, Kind, Usage
@@ -237,7 +237,9 @@ class Live:
         if model is None or model.energy_wh_per_1000_tokens is None:
             return None, ""
         tokens = usage.prompt_tokens + usage.completion_tokens
-        return round(model.energy_wh_per_1000_tokens * tokens * 1000), model.energy_source or ""
+        energy = min(round(model.energy_wh_per_1000_tokens * tokens * 1000), MOST)
+        # A card's line may be longer than a receipt's word, and a receipt that cannot be written frees no credits.
+        return energy, (model.energy_source or "")[:LONGEST_WORD]
 
     def pay_owed(self) -> None:
         """Write the receipts that could not be written before; what still cannot be waits on."""

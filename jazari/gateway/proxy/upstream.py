@@ -33,7 +33,9 @@ from jazari.gateway.words import Kind
 
 LARGEST_ANSWER = 20_000_000
 """Bytes of a whole answer; a stream is bounded event by event and by its time."""
-LARGEST_COMPLAINT = 2_000
+LARGEST_COMPLAINT = 20_000
+LONGEST_SENTENCE = 500
+_CONTENT = {Kind.CHAT: "choices", Kind.COMPLETION: "choices", Kind.EMBEDDING: "data"}
 PATHS = {Kind.CHAT: "/chat/completions", Kind.COMPLETION: "/completions", Kind.EMBEDDING: "/embeddings"}
 _THE_CLIENTS = (400, 413, 415, 422)
 
@@ -75,7 +77,7 @@ class Upstream:
         async with self._opened(kind, body, patience) as response:
             # Headers may come long before a whole answer is computed, which only the time in all bounds.
             data = await _within(patience.whole, _read_bounded(response, LARGEST_ANSWER))
-            return Event(data, parse_event(data))
+            return Event(data, _answer_in(kind, parse_event(data)))
 
     @asynccontextmanager
     async def stream(self, kind: Kind, body: dict[str, Any], patience: Patience) -> AsyncIterator[AsyncIterator[Event]]:
@@ -83,9 +85,9 @@ class Upstream:
         async with self._opened(kind, body, patience) as response:
             if response.content_type != "text/event-stream":
                 raise BadAnswer(f"{self.name} answered with {response.content_type[:60]} where events were asked for.")
-            yield self._events(response, patience)
+            yield self._events(kind, response, patience)
 
-    async def _events(self, response: aiohttp.ClientResponse, patience: Patience) -> AsyncIterator[Event]:
+    async def _events(self, kind: Kind, response: aiohttp.ClientResponse, patience: Patience) -> AsyncIterator[Event]:
         cutter, now = EventCutter(), asyncio.get_running_loop().time
         due = now() + patience.first_token
         while True:
@@ -100,7 +102,7 @@ class Upstream:
                     await _finish(response)
                     return
                 if payload:
-                    yield Event(raw, parse_event(payload))
+                    yield Event(raw, _answer_in(kind, parse_event(payload)))
                     due = now() + patience.stall
 
     @asynccontextmanager
@@ -152,12 +154,34 @@ class Upstream:
             value = json.loads(data)
         except (ValueError, RecursionError):
             return "it gave no reason that can be read."
-        inner = value.get("error", value) if isinstance(value, dict) else None
-        said = _sentence(inner)
-        text = "".join(c if c.isprintable() else " " for c in said[:500])
+        said = _sentence(value)
         for secret in self._secrets:
-            text = text.replace(secret, "...")
+            said = said.replace(secret, "...")  # before it is cut: the half of a secret is too much
+        text = "".join(c if c.isprintable() else " " for c in said[:LONGEST_SENTENCE])
         return text or "it gave no reason that can be read."
+
+
+def _answer_in(kind: Kind, chunk: dict[str, Any]) -> dict[str, Any]:
+    """``chunk`` if it is (part of) an answer, else ``BadAnswer``: valid JSON alone is none."""
+    if not isinstance(chunk.get(_CONTENT[kind]), list):
+        raise BadAnswer("The provider sent JSON that is no answer.")
+    return chunk
+
+
+def _sentence(value: Any) -> str:
+    """What an error document says: OpenAI's and Mistral's shape, or a list of mistakes as FastAPI gives it."""
+    inner = value.get("error", value) if isinstance(value, dict) else value
+    said = (inner.get("message") or inner.get("detail")) if isinstance(inner, dict) else inner
+    if isinstance(said, dict):
+        said = said.get("detail")
+    if isinstance(said, list):
+        said = "; ".join(_mistake(one) for one in said[:10] if isinstance(one, dict))
+    return said if isinstance(said, str) else ""
+
+
+def _mistake(one: dict[str, Any]) -> str:
+    where, why = one.get("loc"), one.get("msg")
+    return f"{'.'.join(map(str, where)) if isinstance(where, list) else ''}: {why if isinstance(why, str) else ''}"
 
 
 async def _finish(response: aiohttp.ClientResponse) -> None:
@@ -165,23 +189,6 @@ async def _finish(response: aiohttp.ClientResponse) -> None:
     with contextlib.suppress(TimeoutError, aiohttp.ClientError):
         async with asyncio.timeout(1.0):
             await response.content.readany()
-
-
-def _sentence(error: object) -> str:
-    """The text in an error: OpenAI's and Mistral's ``message``, or the problems that Mistral lists in ``detail``."""
-    if isinstance(error, str):
-        return error
-    if isinstance(error, list):
-        return "; ".join(filter(None, map(_problem, error[:5])))
-    if not isinstance(error, dict):
-        return ""
-    return _sentence(error.get("message") or error.get("detail"))
-
-
-def _problem(one: object) -> str:
-    if not isinstance(one, dict) or not isinstance(one.get("loc"), list):
-        return ""
-    return f"{'.'.join(str(part) for part in one['loc'][1:])}: {one.get('msg')}"
 
 
 def _seconds(retry_after: str) -> float:

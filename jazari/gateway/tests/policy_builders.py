@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,3 +48,17 @@ def policy(*rules: dict[str, Any], **changes: Any) -> Residency:
 
 def parsed(*rules: dict[str, Any]) -> ResidencyCard:
     return policy(*rules).card
+
+
+class Records:
+    """Verified records, as ``jazari.trust.reading.Reader`` gives them."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self._records = records
+
+    def namespaces(self) -> list[str]:
+        return ["rabat"]
+
+    def records(self, namespace: str, after: int = 0) -> Iterator[Record]:
+        del namespace
+        return iter(self._records[after:])
