@@ -120,12 +120,12 @@ def check(signed: SignedClaim, entry: DirectoryEntry | None, network: str, purpo
     return claim
 
 
-def clock_sentence(theirs: datetime, ours: datetime) -> str:
-    """How the two clocks differ, in a sentence."""
+def clock_sentence(theirs: datetime, ours: datetime, whose: str = "the Root's") -> str:
+    """How the two clocks differ, in a sentence; ``whose`` is ours."""
     seconds = round((theirs - ours).total_seconds())
     direction = "ahead of" if seconds > 0 else "behind"
     return (
-        f"The institute's clock says {timestamp(theirs)} and is {abs(seconds)} s {direction} the Root's "
+        f"The institute's clock says {timestamp(theirs)} and is {abs(seconds)} s {direction} {whose} "
         f"({timestamp(ours)}): set the wrong one, e.g. with NTP."
     )
 

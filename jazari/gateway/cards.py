@@ -56,6 +56,8 @@ ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}
 Namespace = Annotated[str, AfterValidator(_namespace)]
 Amount = Annotated[str, Field(pattern=r"^(0|[1-9]\d{0,8})(\.\d{1,6})?$")]
 """An exact decimal."""
+Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 of a TLS certificate (DER)."""
 
 
 class Operator(Card):
@@ -110,6 +112,11 @@ class ProviderCard(Card):
     trains_on_prompts: bool | None = Field(description="Whether it trains on what it is sent; null: unknown.")
     protocol: Protocol = Field(description="How it is spoken to: `openai`, `mistral`, `embedded` or `jazari`.")
     address: HttpsAddress | None = Field(default=None, description="Where; null: each node says for itself.")
+    certificate: Fingerprint | None = Field(
+        default=None,
+        description="SHA-256 (hexadecimal, of the DER) of the TLS certificate that a `jazari` provider shows; null: "
+        "one of an authority that browsers know.",
+    )
     models: list[ProviderModel] = Field(min_length=1, max_length=MOST_MODELS, description="What it computes.")
     valid_until: CalendarDay = Field(description="The last day on which this counts.")
 
@@ -120,6 +127,10 @@ class ProviderCard(Card):
             raise ValueError("a model is listed twice")
         if self.protocol is Protocol.EMBEDDED and self.address is not None:
             raise ValueError("an embedded provider has no address: leave it out")
+        if self.protocol is Protocol.JAZARI and self.address is None:
+            raise ValueError("an institute's gateway has an address: give it")
+        if self.protocol is not Protocol.JAZARI and self.certificate is not None:
+            raise ValueError("only the certificate of a jazari provider is compared: leave it out")
         return self
 
     def model(self, name: str) -> ProviderModel | None:

@@ -13,6 +13,7 @@ from jazari.gateway.embedded import store
 from jazari.gateway.embedded.process import INSTALL
 from jazari.gateway.embedded.settings import wanted_engines
 from jazari.gateway.knowledge import Knowledge, read_knowledge
+from jazari.gateway.mirrored import known_directory
 from jazari.gateway.policy import decide
 from jazari.gateway.proxy.tracing import open_traces
 from jazari.gateway.routing import Explanation, ProviderState, explain
@@ -31,7 +32,7 @@ class Problem:
 
 def problems_of(home: Home, config: GatewayConfig) -> list[Problem]:
     """Everything that is wrong with secrets, certificate, embedded models, cards, policy and routes."""
-    known = read_knowledge(config, home.namespace)
+    known = read_knowledge(config, home.namespace, known_directory(home.mirror))
     named = {"policy": "policy", **{name: f"provider {name}" for name in config.provider}}
     return [
         *_of_the_machine(home, config),

@@ -18,16 +18,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from jazari.catalog.cards.base import Reference
 from jazari.catalog.registry import explain
+from jazari.catalog.texts import Line, Title
 from jazari.core.errors import BadIdentifier
-from jazari.core.identifiers import RecordRef, check_name
+from jazari.core.identifiers import RecordRef, check_name, check_namespace
 from jazari.gateway.addresses import Reach, address_of, check_address
-from jazari.gateway.cards import ModelName
+from jazari.gateway.cards import HttpsAddress, ModelName
+from jazari.gateway.countries import ANY, Country
 from jazari.gateway.errors import AddressRefused, BadGatewayConfig
 from jazari.gateway.listening import FILE, HOST, PORT, read_text
+from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
-from jazari.gateway.words import Kind, Protocol
+from jazari.gateway.words import DataClass, Kind, Protocol
 
+REGISTRY, ROOT = "registry", "root"
+"""What a drill can cut, or speak of, besides a provider."""
 SCRIPTS = ("arabic", "latin", "tifinagh", "other")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -38,6 +43,13 @@ Weight = Annotated[Decimal, Field(gt=0, le=100, decimal_places=6)]
 def _name(name: str) -> str:
     try:
         return check_name(name)
+    except BadIdentifier as error:
+        raise ValueError(str(error)) from error
+
+
+def _namespace(name: str) -> str:
+    try:
+        return check_namespace(name) if name != ANY else name
     except BadIdentifier as error:
         raise ValueError(str(error)) from error
 
@@ -105,6 +117,8 @@ class ProviderConfig(_Settings):
             raise ValueError("only an embedded provider has threads")
         if self.address is None:
             raise ValueError("the address is missing")
+        if self.protocol is Protocol.JAZARI and (self.secret is not None or not self.address.startswith("https://")):
+            raise ValueError("another institute's gateway has an https address, and no secret: this node signs")
         _check_reach(self.address, self.reach)
         return self
 
@@ -168,6 +182,62 @@ class RouteConfig(_Settings):
         return self
 
 
+class DrillSettings(_Settings):
+    """``[drill]``: what the worker cuts off every ``every_days`` days, for ``seconds``, and publishes what that did.
+
+    Calls are made at ``rate`` a second, also ``around`` seconds before and after. Without ``routes``: all that the
+    provider serves.
+    """
+
+    cut: Name
+    mode: Mode = Mode.REFUSE
+    seconds: float = Field(default=30, ge=1, le=120)
+    around: float = Field(default=20, ge=1, le=60)
+    rate: float = Field(default=5, gt=0, le=100)
+    every_days: int = Field(default=30, ge=1, le=366)
+    routes: tuple[Alias, ...] = Field(default=(), max_length=100)
+    data_class: DataClass = DataClass.PUBLIC
+
+
+class OfferConfig(_Settings):
+    """``[offer]``: routes that other institutes' gateways may use, and what this node states about them.
+
+    ``operator`` to ``trains_on_prompts`` go on the card ``card`` of this node's log: calls of other institutes go only
+    to targets that keep within them. ``keeps`` is in days; absent: not stated. ``institutes`` names who may call, or
+    ``any`` alone. Credits, requests, tokens and streams are for each institute; a month is one of UTC.
+    """
+
+    card: Name = "gateway"
+    title: Title
+    operator: Line
+    jurisdiction: Country
+    hosting: tuple[Country, ...] = Field(min_length=1, max_length=60)
+    keeps: int | None = Field(default=None, ge=0, le=36_500)
+    trains_on_prompts: bool | None = None
+    address: HttpsAddress | None = None
+    certificate: Literal["node", "authority"] = "node"
+    routes: tuple[Alias, ...] = Field(min_length=1, max_length=1000)
+    institutes: tuple[str, ...] = Field(min_length=1, max_length=1000)
+    highest: DataClass
+    credits_a_month: Credits
+    requests_a_minute: int = Field(default=60, ge=1, le=1_000_000)
+    tokens_a_minute: int = Field(default=100_000, ge=1, le=1_000_000_000)
+    streams: int = Field(default=8, ge=1, le=10_000)
+
+    @field_validator("institutes")
+    @classmethod
+    def _any_alone(cls, institutes: tuple[str, ...]) -> tuple[str, ...]:
+        if ANY in institutes and len(institutes) > 1:
+            raise ValueError("`any` stands alone")
+        for name in institutes:
+            _namespace(name)
+        return institutes
+
+    def is_for(self, institute: str) -> bool:
+        """Whether ``institute`` may call."""
+        return ANY in self.institutes or institute in self.institutes
+
+
 class GatewayConfig(_Settings):
     """The whole file. ``policy`` is the name of the residency card in this node's own log.
 
@@ -184,6 +254,8 @@ class GatewayConfig(_Settings):
     traces: str | None = Field(default=None, max_length=300)
     provider: dict[Name, ProviderConfig] = Field(default_factory=dict, max_length=1000)
     route: dict[Alias, RouteConfig] = Field(default_factory=dict, max_length=1000)
+    drill: DrillSettings | None = None
+    offer: OfferConfig | None = None
 
     @field_validator("host")
     @classmethod
@@ -205,6 +277,26 @@ class GatewayConfig(_Settings):
             unknown = [target.provider for target in route.targets if target.provider not in self.provider]
             if unknown:
                 raise ValueError(f"the route {alias} names the provider {unknown[0]}, which is not declared")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_drilled(self) -> GatewayConfig:
+        taken = sorted({REGISTRY, ROOT} & set(self.provider))
+        if taken:
+            raise ValueError(f"no provider can be called {taken[0]}: drills mean something else by it")
+        if self.drill is not None:
+            if self.drill.cut != REGISTRY and self.drill.cut not in self.provider:
+                raise ValueError(f"the drill cuts {self.drill.cut}, which is neither a provider nor the registry")
+            unknown = [alias for alias in self.drill.routes if alias not in self.route]
+            if unknown:
+                raise ValueError(f"the drill names the route {unknown[0]}, which is not declared")
+        return self
+
+    @model_validator(mode="after")
+    def _known_routes(self) -> GatewayConfig:
+        unknown = [alias for alias in (self.offer.routes if self.offer else ()) if alias not in self.route]
+        if unknown:
+            raise ValueError(f"the offer names the route {unknown[0]}, which is not declared")
         return self
 
     @cached_property

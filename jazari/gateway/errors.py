@@ -388,3 +388,66 @@ class ProviderCut(ProviderFailed):
     code = "gateway.provider-cut"
     status = 503
     outcome = "cut by a drill"
+
+
+# Drills
+
+
+class DrillError(GatewayError):
+    """A drill that cannot be run, read or published."""
+
+    code = "gateway.drill-failed"
+
+
+class GatewayNotRunning(DrillError):
+    """Nobody listens on the gateway's control socket, so there is nothing to cut."""
+
+    code = "gateway.not-running"
+    exit_code = ExitCode.UNAVAILABLE
+
+
+class BadOrder(DrillError):
+    """The control socket got something that is no order."""
+
+    code = "gateway.bad-order"
+    exit_code = ExitCode.USAGE
+
+
+class NothingToCut(DrillError):
+    """The gateway has no provider of this name."""
+
+    code = "gateway.nothing-to-cut"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class CutAlready(DrillError):
+    """One cut is on: there is never a second at the same time."""
+
+    code = "gateway.cut-already"
+    exit_code = ExitCode.CONFLICT
+
+
+class BadDrill(DrillError):
+    """A drill cannot be run with these settings."""
+
+    code = "gateway.bad-drill"
+    exit_code = ExitCode.USAGE
+
+
+class BadEvaluation(DrillError):
+    """The evaluation file is not one."""
+
+    code = "gateway.bad-evaluation"
+    exit_code = ExitCode.USAGE
+
+
+class BadDrillReport(DrillError):
+    """The file is no report of a drill, or its figures do not follow from its measurements."""
+
+    code = "gateway.bad-drill-report"
+    exit_code = ExitCode.UNTRUSTED
+
+
+class DrillNotFound(DrillError):
+    code = "gateway.drill-not-found"
+    exit_code = ExitCode.NOT_FOUND

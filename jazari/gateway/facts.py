@@ -14,9 +14,11 @@ from jazari.core.canonical import canonical_json
 from jazari.gateway.cards import ProviderCard, ResidencyCard
 from jazari.gateway.configuration import ProviderConfig
 from jazari.gateway.errors import BadGatewayCard, ProviderUnlikeCard
+from jazari.gateway.mirrored import is_member
 from jazari.gateway.policy import Facts, Residency
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import Protocol
+from jazari.trust.directory import Directory
 from jazari.trust.records import Record
 
 C = TypeVar("C", bound=Card)
@@ -66,6 +68,8 @@ def check_alike(name: str, provider: ProviderConfig, record: Record, models: Ite
         problem = f"the card says protocol {card.protocol}"
     elif provider.protocol is Protocol.EMBEDDED and record.namespace != namespace:
         problem = "what is embedded in this node is attested by this node alone"
+    elif provider.protocol is Protocol.JAZARI and record.namespace == namespace:
+        problem = "a gateway does not call itself"
     elif card.address is not None and not _within(provider.address or "", card.address):
         problem = f"the card says address {card.address}"
     else:
@@ -73,6 +77,15 @@ def check_alike(name: str, provider: ProviderConfig, record: Record, models: Ite
         problem = f"the card has no model {unknown[0]}" if unknown else None
     if problem is not None:
         raise ProviderUnlikeCard(f"The provider {name} is not what {record.ref} attests ({problem}): correct either.")
+
+
+def check_member(institute: str, directory: Directory | None) -> None:
+    """Raise ``ProviderUnlikeCard`` unless ``institute`` is in the network as known here."""
+    if not is_member(institute, directory):
+        raise ProviderUnlikeCard(
+            f"Nothing is sent to {institute}, which is revoked, or not in the network as known here: "
+            "sync, or take its gateway out."
+        )
 
 
 def _within(address: str, card_address: str) -> bool:

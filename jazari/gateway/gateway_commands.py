@@ -9,12 +9,14 @@ import typer
 from jazari.cli.app import HomeOption, JsonOption, command, make_app
 from jazari.cli.output import Output
 from jazari.gateway.listening import FILE
+from jazari.gateway.network_commands import network_app
 from jazari.gateway.words import DataClass
 
 if TYPE_CHECKING:
     from jazari.gateway.configuration import GatewayConfig, RouteConfig
 
-gateway_app = make_app("This node's inference gateway: create its settings, check them.")
+gateway_app = make_app("This node's inference gateway: its settings, and models between institutes.")
+gateway_app.add_typer(network_app)
 routes_app = make_app("Routes of this node's gateway: list them, explain where calls may go.")
 
 
@@ -46,6 +48,7 @@ def check(home: HomeOption, as_json: JsonOption = False) -> None:
     node = prepare(home, migrate=True)
     from jazari.gateway.checking import classes_of, problems_of
     from jazari.gateway.knowledge import read_knowledge
+    from jazari.gateway.mirrored import known_directory
     from jazari.gateway.operating_errors import GatewayUnfit
 
     config, out = read_gateway(node.path), Output(as_json)
@@ -53,7 +56,7 @@ def check(home: HomeOption, as_json: JsonOption = False) -> None:
         out.table("Problems", ("where", "what"), [(one.where, one.sentence) for one in found])
         why = " ".join(f"{one.where}: {one.sentence}" for one in found)
         raise GatewayUnfit(f"{len(found)} to mend. {why}" if as_json else f"{len(found)} to mend: see above.")
-    known = read_knowledge(config, node.namespace)
+    known = read_knowledge(config, node.namespace, known_directory(node.mirror))
     classes = {alias: classes_of(alias, route, config, known) for alias, route in config.route.items()}
     out.table("Routes", ("route", "for data that are"), [(name, ", ".join(of)) for name, of in classes.items()])
     out.print_result(
@@ -98,11 +101,12 @@ def explain(
     from jazari.gateway.checking import explain_offline
     from jazari.gateway.errors import NoSuchRoute
     from jazari.gateway.knowledge import read_knowledge
+    from jazari.gateway.mirrored import known_directory
 
     config, out = _read(home), Output(as_json)
     if alias not in config.route:
         raise NoSuchRoute(f"There is no route {alias[:64]!r} in {FILE}: `jazari routes list` shows those that are.")
-    known = read_knowledge(config, node.namespace)
+    known = read_knowledge(config, node.namespace, known_directory(node.mirror))
     explanation = explain_offline(alias, config.route[alias], config, known, data_class)
     targets = [
         {

@@ -1,34 +1,39 @@
-"""What signed records say about providers and policy, as the catalogue has it now.
-
-Reading needs the database; the module itself does not, so that a process can import it before Django is set up.
-"""
+"""What signed records say about providers and policy, as the catalogue has it now. Needs the database."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from jazari.catalog.models import CatalogItem
 from jazari.core.errors import JazariError
 from jazari.gateway.cards import ProviderCard
 from jazari.gateway.configuration import GatewayConfig
-from jazari.gateway.facts import check_alike, facts_of, provider_card, residency_of
+from jazari.gateway.facts import check_alike, check_member, facts_of, provider_card, residency_of
 from jazari.gateway.policy import Facts, Residency
+from jazari.gateway.words import Protocol
+from jazari.trust.directory import Directory
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """One look at the catalogue. A provider without usable facts is in ``problems``, and nothing goes to it."""
+    """One look at the catalogue. A provider without usable facts is in ``problems``, and nothing goes to it.
+
+    ``offer``: the newest card by which this node offers routes to other institutes; None: it offers nothing.
+    """
 
     residency: Residency | None = None
     facts: Mapping[str, Facts] = field(default_factory=dict)
     cards: Mapping[str, ProviderCard] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    offer: ProviderCard | None = None
 
 
-def read_knowledge(config: GatewayConfig, namespace: str) -> Knowledge:
-    """The policy of ``namespace`` and the facts on every provider of ``config`` that records attest."""
-    from jazari.catalog.models import CatalogItem
+def read_knowledge(config: GatewayConfig, namespace: str, directory: Directory | None = None) -> Knowledge:
+    """The policy of ``namespace`` and the facts on every provider of ``config`` that records attest.
 
+    Gateways of institutes that are not, or no longer, in ``directory`` are left out: what they published remains.
+    """
     problems: dict[str, str] = {}
     facts: dict[str, Facts] = {}
     cards: dict[str, ProviderCard] = {}
@@ -40,16 +45,16 @@ def read_knowledge(config: GatewayConfig, namespace: str) -> Knowledge:
         record = item.as_record()
         try:
             check_alike(name, provider, record, config.models_of(name), namespace)
+            if provider.protocol is Protocol.JAZARI:
+                check_member(record.namespace, directory)
             facts[name], cards[name] = facts_of(name, record), provider_card(record)
         except JazariError as error:
             problems[name] = str(error)
     residency = _residency(config, namespace, problems)
-    return Knowledge(residency, facts, cards, problems)
+    return Knowledge(residency, facts, cards, problems, _offer(config, namespace, problems))
 
 
 def _residency(config: GatewayConfig, namespace: str, problems: dict[str, str]) -> Residency | None:
-    from jazari.catalog.models import CatalogItem
-
     series = f"{namespace}/residency/{config.policy}"
     item = CatalogItem.objects.filter(series=series, is_latest=True, withdrawn_by="").first()
     if item is None:
@@ -60,3 +65,22 @@ def _residency(config: GatewayConfig, namespace: str, problems: dict[str, str]) 
     except JazariError as error:
         problems["policy"] = str(error)
         return None
+
+
+def _offer(config: GatewayConfig, namespace: str, problems: dict[str, str]) -> ProviderCard | None:
+    if config.offer is None:
+        return None
+    series = f"{namespace}/provider/{config.offer.card}"
+    item = CatalogItem.objects.filter(series=series, is_latest=True, withdrawn_by="").first()
+    if item is None:
+        problems["offer"] = f"There is no {series}: publish it with `jazari gateway offer`."
+        return None
+    try:
+        card = provider_card(item.as_record())
+    except JazariError as error:
+        problems["offer"] = str(error)
+        return None
+    if card.protocol is not Protocol.JAZARI:
+        problems["offer"] = f"{item.ref} offers no gateway: give [offer] the name of another card."
+        return None
+    return card

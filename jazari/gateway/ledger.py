@@ -71,6 +71,12 @@ class Ledger:
                 raise BadAccounting(f"The grants of {project} add up to {granted}: keep them from 0 to {MOST}.")
         self._granted = dict(grants)
 
+    def set_grant(self, project: str, granted: int) -> None:
+        """What one project was granted in all, in microcredits, until ``set_grants`` is called again."""
+        if not 0 <= granted <= MOST:
+            raise BadAccounting(f"The grants of {project} add up to {granted}: keep them from 0 to {MOST}.")
+        self._granted[project] = granted
+
     def balance(self, project: str) -> Balance:
         """Where ``project`` stands now."""
         state = self._state

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     KEPT_TOO_LONG = "kept-too-long"
     TRAINING_UNKNOWN = "training-unknown"
     TRAINS_ON_PROMPTS = "trains-on-prompts"
+    NOT_PASSED_ON = "not-passed-on"
+    BEYOND_OFFER = "beyond-offer"
     ALLOWED = "allowed"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from jazari.core import clock
 from jazari.core.files import plain_os_errors
 from jazari.gateway.balances import Balances
 from jazari.gateway.errors import JournalDamaged, ReceiptNotFound, ReceiptUntrusted
@@ -186,6 +187,18 @@ def read_balances(folder: Path) -> Balances:
         except (ValueError, KeyError, TypeError) as error:
             raise JournalDamaged(f"{path} is not what was written: run `jazari receipt verify`.") from error
     return state
+
+
+def receipts_since(folder: Path, moment: str) -> list[Receipt]:
+    """All receipts written at ``moment`` (RFC 3339, UTC, to the second) or later, in order."""
+    found: list[Receipt] = []
+    for path in reversed(segments(folder)):
+        texts = [text for text in _read(path).split(b"\n")[:-1] if b'"kind":"receipt","n":' in text]
+        receipts = (_receipt(_line(path, text + b"\n", 0)) for text in texts)
+        found[:0] = [receipt for receipt in receipts if receipt.moment >= moment]
+        if clock.timestamp(datetime.fromtimestamp(_start(path), UTC)) < moment:
+            break
+    return found
 
 
 @dataclass

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "Show, list and verify the receipts of the gateway's calls.",
     ),
     "chat": ("jazari.gateway.chat_commands", "app", "Talk to a model through this node's gateway."),
+    "drill": ("jazari.gateway.drill_commands", "drill_app", "Cut a provider off on purpose, and publish what it did."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker, engine, gateway."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),

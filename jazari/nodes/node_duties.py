@@ -10,6 +10,7 @@ from jazari.core.canonical import canonical_json
 from jazari.federation import exchange, hooks, presence, root_node
 from jazari.federation.client import RootClient
 from jazari.federation.service import RootService
+from jazari.gateway.drills.marker import registry_is_cut
 from jazari.governance import ingestion
 from jazari.governance import operations as trail
 from jazari.governance.cards import CheckpointCard
@@ -30,6 +31,7 @@ def duties(home: Home) -> list[Duty]:
         Duty("outbox", 30.0, send_waiting),
         Duty("audit spool", 1.0, ingest_spool),
         Duty("checkpoint", 60.0, publish_checkpoint),
+        Duty("drill", 600.0, run_drill, longest_delay_seconds=3600.0),
     ]
     if home.is_root:
         return [
@@ -84,7 +86,9 @@ class Sync:
         self._told: dict[str, str] = {}
 
     def run(self, home: Home) -> bool:
-        """Read what is new; whether anything was."""
+        """Read what is new; whether anything was. Nothing while a drill has cut the registry."""
+        if registry_is_cut(home):
+            return False
         # A reader belongs to one thread: its index is one database connection.
         reader = self._reader = self._reader or exchange.open_reader(home)
         report = exchange.sync(home, reader)
@@ -159,6 +163,19 @@ def follow_runs(home: Home) -> bool:
     from jazari.studies import duties as studies
 
     return studies.follow_runs(home)
+
+
+def run_drill(home: Home) -> bool:
+    """Run the drill of gateway.toml when it is due, and publish what it did; whether it published."""
+    from jazari.gateway.drills import schedule  # the gateway's parts: not before there is one
+
+    def check_root() -> None:
+        # As with checkpoints: the one place in the outbox is for people.
+        if not home.is_root:
+            with RootClient(exchange.network_of(home)) as client:
+                client.status()
+
+    return schedule.run_due(home, check_root)
 
 
 @lru_cache(maxsize=4)

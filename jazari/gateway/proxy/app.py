@@ -10,7 +10,11 @@ from typing import Any, cast
 from jazari.gateway.addresses import is_loopback
 from jazari.gateway.authorization import KeyFacts, data_class_of
 from jazari.gateway.errors import GatewayError, NoSuchPath, WrongMethod
+from jazari.gateway.guests import Guest
 from jazari.gateway.metrics import CONTENT_TYPE
+from jazari.gateway.node_calls import CLASS_HEADER as CLASS_NAME
+from jazari.gateway.node_calls import RELAYED_HEADER, SCHEME
+from jazari.gateway.node_errors import NotOffered
 from jazari.gateway.openapi import PATHS, openapi_bytes
 from jazari.gateway.proxy.call import Call
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
@@ -31,7 +35,7 @@ from jazari.gateway.proxy.questions import read_question
 from jazari.gateway.receipt_files import find_receipt_of
 from jazari.gateway.words import Kind
 
-CLASS_HEADER = b"jazari-data-class"
+CLASS_HEADER = CLASS_NAME.encode()
 MOST_READERS = 4
 """Receipts looked for at the same time: each reads a file of several megabytes."""
 _log = logging.getLogger("jazari.gateway")
@@ -99,11 +103,11 @@ class Gateway:
     def _answerer(self, kind: Kind) -> Handler:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             self._live.refuse_when_draining()
-            key = self._admit(scope)
-            question = read_question(kind, await read_body(scope, receive))
+            key, guest, body = await self._admit(scope, receive)
+            question = read_question(kind, body)
             route = self._live.route_for(key, question.model, kind)
             data_class, declassified = data_class_of(key, _class_asked(scope))
-            call = Call(self._live, key, question, route, data_class, declassified)
+            call = Call(self._live, key, question, route, data_class, declassified, guest)
             await self._run(call, receive, send)
 
         return answer
@@ -128,32 +132,44 @@ class Gateway:
             watch.cancel()
             live.open_calls -= 1
 
-    def _admit(self, scope: Scope) -> KeyFacts:
-        return self._live.admit(header(scope, b"authorization"))
+    async def _admit(self, scope: Scope, receive: Receive) -> tuple[KeyFacts, Guest | None, bytes]:
+        """Who calls, and the body, which is not read for strangers."""
+        authorization = header(scope, b"authorization")
+        if not authorization.startswith(SCHEME):
+            key = self._live.admit(authorization)
+            return key, None, await read_body(scope, receive)
+        data_class, relayed_for = header(scope, CLASS_HEADER), header(scope, RELAYED_HEADER.encode())
+        arrival = self._live.arrive(authorization, scope["path"].removeprefix("/v1"), data_class, relayed_for)
+        body = await read_body(scope, receive)
+        key, guest = self._live.admit_guest(arrival, body)
+        return key, guest, body
 
-    async def _models(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        names = self._live.models_for(self._admit(scope))
+    async def _models(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key, _guest, _body = await self._admit(scope, receive)
+        names = self._live.models_for(key)
         await send_json(send, {"object": "list", "data": [_model(name) for name in names]})
 
-    async def _model(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _model(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].removeprefix("/v1/models/")
-        key = self._admit(scope)
+        key, _guest, _body = await self._admit(scope, receive)
         if name not in self._live.models_for(key):
             raise NoSuchPath(f"There is no model {name[:80]!r} for this key: GET /v1/models lists what there is.")
         await send_json(send, _model(name))
 
     async def _explain(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Why a request like this one would go where, at this moment; nothing is sent and nothing charged."""
-        key = self._admit(scope)
-        asked = read_explain_question(await read_body(scope, receive))
+        key, guest, body = await self._admit(scope, receive)
+        if guest is not None:
+            raise NotOffered("How this gateway chooses is for its own projects: other institutes see its card.")
+        asked = read_explain_question(body)
         route = self._live.route_of(key, asked.model)
         data_class, declassified = data_class_of(key, asked.data_class)
         explanation = self._live.explain(route, data_class)
         await send_json(send, explanation_document(explanation, data_class, declassified))
 
-    async def _receipt(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    async def _receipt(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A receipt of the key's own project, with its proof once it is anchored."""
-        key = self._admit(scope)
+        key, _guest, _body = await self._admit(scope, receive)
         call = scope["path"].removeprefix("/v1/receipts/")
         async with self._readers:
             kept = await asyncio.to_thread(find_receipt_of, self._live.ledger.folder, key.project, call)

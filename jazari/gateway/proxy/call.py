@@ -30,6 +30,7 @@ from jazari.gateway.errors import (
     ProviderFailed,
     ProviderRefused,
 )
+from jazari.gateway.guests import Guest
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import body_for
@@ -63,6 +64,7 @@ class Call:
     route: Route
     data_class: DataClass
     declassified: bool
+    guest: Guest | None = None
     began: float = field(default_factory=time.monotonic)
     id: str = field(default_factory=new_call_id)
     tried: list[Tried] = field(default_factory=list)
@@ -126,9 +128,9 @@ class Call:
         self.live.limiter.end(self.key.id, tokens, total, time.monotonic(), stream=self.question.stream)
 
     def _refuse_by_policy(self) -> None:
-        if self.live.may_go(self.route, self.data_class):
+        if self.live.may_go(self.route, self.data_class, self.guest):
             return
-        explanation = self.live.explain(self.route, self.data_class)
+        explanation = self.live.explain(self.route, self.data_class, self.guest)
         self.decision = explanation.targets[0].decision
         for report in explanation.targets:
             self.tried.append(Tried(provider=report.provider, outcome=REFUSED, decision=report.decision.code))
@@ -166,17 +168,17 @@ class Call:
         tried: list[Target] = []
         while len(tried) < self.route.config.attempts and (target := self._next(tried)):
             tried.append(target)
-            self.target, self.decision = target, self.live.decide(target, self.data_class)
+            self.target, self.decision = target, self.live.decide(target, self.data_class, self.guest)
             wait = self.route.config.first_token_seconds
             try:
-                async with self.live.at(target, self.key.project, self.data_class, wait) as provider:
+                async with self.live.at(target, self.key.project, self.data_class, wait, self.guest) as provider:
                     # Again: a place may have taken long to come free, and the receipt names what let the call go.
-                    self.decision, self._asked = self.live.decide(target, self.data_class), True
+                    self.decision, self._asked = self.live.decide(target, self.data_class, self.guest), True
                     with self.live.traces.attempt(target.provider, target.model):
                         return await attempt(provider, target)
             except (ProviderFailed, PolicyRefuses) as error:
                 if isinstance(error, PolicyRefuses):
-                    self.decision = self.live.decide(target, self.data_class)
+                    self.decision = self.live.decide(target, self.data_class, self.guest)
                 self._asked = self.first_byte_ms is not None
                 self._note(target, error.outcome if isinstance(error, ProviderFailed) else REFUSED)
                 _log.warning("%s: %s (%s)", self.id, error, error.code)
@@ -188,11 +190,11 @@ class Call:
         raise self._nobody(tried)
 
     def _next(self, tried: list[Target]) -> Target | None:
-        return self.live.next_target(self.route, self.data_class, self.question, tried)
+        return self.live.next_target(self.route, self.data_class, self.question, tried, self.guest)
 
     def _nobody(self, tried: list[Target]) -> GatewayError:
         self.target = None
-        explanation = self.live.explain(self.route, self.data_class)
+        explanation = self.live.explain(self.route, self.data_class, self.guest)
         if not tried or not any(report.decision.allowed for report in explanation.targets):
             return refusal(explanation)
         why = "; ".join(f"{one.provider}: {one.outcome}" for one in self.tried)
@@ -212,7 +214,8 @@ class Call:
 
     async def _ask(self, provider: Provider, target: Target) -> Event:
         body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
-        answer = await provider.upstream.ask(self.question.kind, body, self.route.patience)
+        label = self.live.label(target, self.data_class, self.guest)
+        answer = await provider.upstream.ask(self.question.kind, body, self.route.patience, label)
         self.heard.take(answer.chunk or {})
         self._note(target, ANSWERED)
         return answer
@@ -220,7 +223,8 @@ class Call:
     async def _stream(self, send: Send) -> None:
         async def attempt(provider: Provider, target: Target) -> None:
             body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
-            async with provider.upstream.stream(self.question.kind, body, self.route.patience) as events:
+            label = self.live.label(target, self.data_class, self.guest)
+            async with provider.upstream.stream(self.question.kind, body, self.route.patience, label) as events:
                 await self._pass_on(await anext(events), events, target, send)
 
         try:

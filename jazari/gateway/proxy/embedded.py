@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from jazari.gateway.embedded.supervisor import Engines
-from jazari.gateway.proxy.upstream import Event, Patience, Upstream
+from jazari.gateway.proxy.upstream import Event, Label, Patience, Upstream
 from jazari.gateway.words import Kind
 
 
@@ -20,17 +20,21 @@ class EmbeddedUpstream(Upstream):
         super().__init__(name, "", {}, session)
         self._engines = engines
 
-    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience) -> Event:
+    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label) -> Event:
         """The whole answer to ``body``."""
-        return await self._now(kind, body).ask(kind, body, patience)
+        return await self._now(kind, body).ask(kind, body, patience, label)
 
     @asynccontextmanager
-    async def stream(self, kind: Kind, body: dict[str, Any], patience: Patience) -> AsyncIterator[AsyncIterator[Event]]:
+    async def stream(
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """The events of the answer to ``body``."""
-        async with self._now(kind, body).stream(kind, body, patience) as events:
+        async with self._now(kind, body).stream(kind, body, patience, label) as events:
             yield events
 
     def _now(self, kind: Kind, body: dict[str, Any]) -> Upstream:
         endpoint = self._engines.endpoint(body["model"], kind)
         headers = {"authorization": f"Bearer {endpoint.secret}"}
-        return Upstream(self.name, endpoint.address, headers, self._session)
+        found = Upstream(self.name, endpoint.address, headers, self._session)
+        found.way = self.way  # a drill cuts the provider, whatever process answers for it
+        return found

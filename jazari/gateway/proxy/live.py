@@ -29,19 +29,23 @@ from jazari.gateway.errors import (
     WrongKind,
 )
 from jazari.gateway.fair import FairLimiter
+from jazari.gateway.guests import Arrival, Guest, Guests, Node
 from jazari.gateway.knowledge import Knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.limits import Limiter
 from jazari.gateway.metrics import Metrics
+from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.policy import Decision, decide
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.tracing import Traces
-from jazari.gateway.proxy.upstream import Patience, Upstream
+from jazari.gateway.proxy.upstream import Label, Patience, Upstream
 from jazari.gateway.receipts import LONGEST_WORD, Receipt
 from jazari.gateway.routing import Explanation, ProviderState, candidates, explain
 from jazari.gateway.scripts import Script
 from jazari.gateway.words import DataClass, Kind, Usage
+from jazari.trust.directory import Directory
 
+NOBODY = Node()
 STALE_SECONDS = 60.0
 """What was read longer ago decides nothing: a key may have been revoked since."""
 
@@ -88,6 +92,8 @@ class Live:
         providers: dict[str, Provider],
         ledger: Ledger,
         metrics: Metrics,
+        *,
+        node: Node = NOBODY,
         traces: Traces | None = None,
         engines: Engines | None = None,
     ) -> None:
@@ -98,7 +104,10 @@ class Live:
         self.knowledge = Knowledge()
         self.keys: KeySnapshot = EMPTY
         self.limiter = Limiter()
+        self.guests = Guests(node, config.offer, clock.now())
         self.draining = False
+        self.registry_cut = False
+        """Whether a drill keeps the gateway from reading the catalogue: it decides by what it read before."""
         self.open_calls = 0
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
@@ -107,10 +116,11 @@ class Live:
         self._decided_on = clock.now().date()
         self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
 
-    def swap_in(self, knowledge: Knowledge, keys: KeySnapshot) -> None:
+    def swap_in(self, knowledge: Knowledge, keys: KeySnapshot, directory: Directory | None = None) -> None:
         """From now on decide by what was just read."""
         self.knowledge = knowledge
         self._decided = {}
+        self.guests.know(directory, knowledge.offer)
         if keys is not self.keys:
             self.keys = keys
             self.ledger.set_grants(keys.grants)
@@ -134,9 +144,23 @@ class Live:
 
     def admit(self, authorization: str) -> KeyFacts:
         """The key in an ``Authorization`` header; raises what a client is told."""
+        self._refuse_when_stale()
+        return find_key(self.keys, authorization, clock.now())
+
+    def arrive(self, authorization: str, path: str, data_class: str, relayed_for: str) -> Arrival:
+        """Another institute's call, before its body is there; raises what its gateway is told."""
+        self._refuse_when_stale()
+        return self.guests.arrive(authorization, path, data_class, relayed_for, clock.now())
+
+    def admit_guest(self, arrival: Arrival, body: bytes) -> tuple[KeyFacts, Guest]:
+        """What stands in for the key of another institute, whose account for this month is open from now on."""
+        key, guest = self.guests.admit(arrival, body, clock.now(), time.monotonic())
+        self.ledger.set_grant(key.project, self.guests.credits)
+        return key, guest
+
+    def _refuse_when_stale(self) -> None:
         if not self.is_current:
             raise NotReady("The gateway could not read its keys and its policy lately: try again in a while.", 5)
-        return find_key(self.keys, authorization, clock.now())
 
     def refuse_when_draining(self) -> None:
         """Raise ``Draining`` once the gateway has been asked to stop."""
@@ -158,33 +182,43 @@ class Live:
             raise WrongKind(f"The model {alias} is for {route.config.kind}, not for {kind}: use another, or its path.")
         return route
 
-    def decide(self, target: Target, data_class: DataClass) -> Decision:
-        """Whether data of that class may go to that target now.
+    def decide(self, target: Target, data_class: DataClass, guest: Guest | None = None) -> Decision:
+        """Whether data of that class may go to that target now, in a call of ``guest`` if one is given."""
+        decision = self._decide(target.provider, data_class)
+        if guest is None:
+            return decision
+        facts = self.knowledge.facts.get(target.provider)
+        return self.guests.judge(decision, guest, self.config.provider[target.provider].protocol, facts)
 
-        Of the same policy, facts and day the answer is the same: it is kept until one of them is another.
-        """
+    def _decide(self, provider: str, data_class: DataClass) -> Decision:
+        """By policy alone. Of the same policy, facts and day it is the same: kept until one of them is another."""
         known, today = self.knowledge, clock.now().date()
         if today != self._decided_on:
             self._decided, self._decided_on = {}, today
-        found = self._decided.get((target.provider, data_class))
+        found = self._decided.get((provider, data_class))
         if found is None:
-            found = decide(known.residency, data_class, known.facts.get(target.provider), today)
-            self._decided[target.provider, data_class] = found
+            found = decide(known.residency, data_class, known.facts.get(provider), today)
+            self._decided[provider, data_class] = found
         return found
 
-    def may_go(self, route: Route, data_class: DataClass) -> bool:
-        """Whether the policy lets data of that class go to any target of ``route`` now."""
-        return any(self.decide(target, data_class).allowed for target in route.config.targets)
+    def may_go(self, route: Route, data_class: DataClass, guest: Guest | None) -> bool:
+        """Whether data of that class may go to any target of ``route`` now."""
+        return any(self.decide(target, data_class, guest).allowed for target in route.config.targets)
 
-    def explain(self, route: Route, data_class: DataClass) -> Explanation:
+    def explain(self, route: Route, data_class: DataClass, guest: Guest | None = None) -> Explanation:
         """Every target of ``route``, and what speaks for or against it now."""
-        return explain(route.alias, route.config, self._states(route), self._decisions(route, data_class))
+        return explain(route.alias, route.config, self._states(route), self._decisions(route, data_class, guest))
 
     def next_target(
-        self, route: Route, data_class: DataClass, question: Question, tried: Collection[Target]
+        self,
+        route: Route,
+        data_class: DataClass,
+        question: Question,
+        tried: Collection[Target],
+        guest: Guest | None = None,
     ) -> Target | None:
         """The best target not tried yet that can take ``question``; None if there is none."""
-        usable = candidates(route.config, self._states(route), self._decisions(route, data_class), self._rng)
+        usable = candidates(route.config, self._states(route), self._decisions(route, data_class, guest), self._rng)
         return next((t for t in usable if t not in tried and self.fits(t, question)), None)
 
     def fits(self, target: Target, question: Question) -> bool:
@@ -195,22 +229,30 @@ class Live:
             return False
         return (model.images or not question.images) and (model.tools or "tools" not in question.extras)
 
-    def _decisions(self, route: Route, data_class: DataClass) -> dict[Target, Decision]:
-        return {target: self.decide(target, data_class) for target in route.config.targets}
+    def label(self, target: Target, data_class: DataClass, guest: Guest | None) -> Label:
+        """What another institute's gateway is told of a call besides its body, and how it is known to be that one."""
+        facts, card = self.knowledge.facts.get(target.provider), self.knowledge.cards.get(target.provider)
+        to, certificate = facts.issuer if facts else "", card.certificate if card else None
+        return Label(data_class, to, guest.institute if guest else "", certificate)
+
+    def _decisions(self, route: Route, data_class: DataClass, guest: Guest | None) -> dict[Target, Decision]:
+        return {target: self.decide(target, data_class, guest) for target in route.config.targets}
 
     def _states(self, route: Route) -> dict[str, ProviderState]:
         now = time.monotonic()
         return {t.provider: self.providers[t.provider].state(now) for t in route.config.targets}
 
     @asynccontextmanager
-    async def at(self, target: Target, project: str, data_class: DataClass, wait: float) -> AsyncIterator[Provider]:
+    async def at(
+        self, target: Target, project: str, data_class: DataClass, wait: float, guest: Guest | None = None
+    ) -> AsyncIterator[Provider]:
         """A place at a provider for one attempt, whose end its breaker hears of.
 
         Policy is decided once more when the place is there: it may have changed while the call waited for it.
         """
         provider = self.providers[target.provider]
         async with provider.places.place(project, wait):
-            decision = self.decide(target, data_class)
+            decision = self.decide(target, data_class, guest)
             if not decision.allowed:
                 raise PolicyRefuses(decision.sentence)
             given = provider.breaker.start(time.monotonic())
@@ -218,12 +260,12 @@ class Live:
                 raise ProviderBusy(f"{provider.name} failed lately and is left alone.")
             try:
                 yield provider
+            except (ProviderDeclined, ProviderRefused):
+                provider.breaker.succeeded(given, time.monotonic())
+                raise
             except ProviderFailed as error:
                 asked = error.retry_after_seconds if isinstance(error, ProviderBusy) else None
                 provider.breaker.failed(given, time.monotonic(), asked)
-                raise
-            except ProviderRefused:
-                provider.breaker.succeeded(given, time.monotonic())
                 raise
             except BaseException:
                 provider.breaker.abandoned(given)

@@ -11,24 +11,33 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 
 from jazari.core.errors import JazariError
+from jazari.federation.exchange import network_of
+from jazari.federation.root_node import open_key
 from jazari.gateway.addresses import Reach, guarded_connector
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
+from jazari.gateway.drills.control import control
 from jazari.gateway.embedded.settings import wanted_engines
 from jazari.gateway.embedded.supervisor import Engines
+from jazari.gateway.guests import Node
 from jazari.gateway.journal import Journal
 from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
+from jazari.gateway.mirrored import known_directory
+from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.embedded import EmbeddedUpstream
 from jazari.gateway.proxy.live import Live, Provider
+from jazari.gateway.proxy.node_upstream import NodeUpstream
 from jazari.gateway.proxy.tracing import open_traces
 from jazari.gateway.proxy.upstream import Upstream
+from jazari.gateway.queries import newer_snapshot
 from jazari.gateway.receipt_files import journal_folder
 from jazari.gateway.secrets import read_secret
 from jazari.gateway.words import Protocol
 from jazari.governance.spool import write_event
 from jazari.settings.home import Home
+from jazari.trust.directory import Directory
 
 LOOK_SECONDS = 1.0
 """How soon a revoked key or a new policy is heard of."""
@@ -49,12 +58,17 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         stack.push_async_callback(asyncio.to_thread, traces.close)
         sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
         engines = await stack.enter_async_context(Engines(home.path, wanted_engines(config)))
-        providers = {name: _provider(home, name, one, sessions, engines) for name, one in config.provider.items()}
-        live = Live(config, providers, Ledger(journal), Metrics(), traces, engines)
+        identity = node_identity(home, config)
+        providers = {
+            name: _provider(home, name, one, sessions, engines, identity) for name, one in config.provider.items()
+        }
+        node = Node(home.namespace, home.is_root)
+        live = Live(config, providers, Ledger(journal), Metrics(), node=node, traces=traces, engines=engines)
         await _look(live, home)
         for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
             stack.push_async_callback(_ended, task)
+        await stack.enter_async_context(control(live, home))
         yield live
         live.draining = True
         await _anchor(live, home)
@@ -70,16 +84,29 @@ def guarded_session(reach: Reach) -> aiohttp.ClientSession:
     )
 
 
+def node_identity(home: Home, config: GatewayConfig) -> NodeIdentity | None:
+    """This node's name and publishing key, where a provider is called with them; None where none is.
+
+    Raises where the key cannot be opened: a gateway that could not sign would only fail later.
+    """
+    if not any(provider.protocol is Protocol.JAZARI for provider in config.provider.values()):
+        return None
+    return NodeIdentity(home.namespace, network_of(home).name, open_key(home.publishing_key))
+
+
 def _provider(
     home: Home,
     name: str,
     config: ProviderConfig,
     sessions: dict[Reach, aiohttp.ClientSession],
     engines: Engines,
+    identity: NodeIdentity | None,
 ) -> Provider:
     session = sessions[config.reach]
     if config.protocol is Protocol.EMBEDDED:
         return Provider(name, config, EmbeddedUpstream(name, engines, session))
+    if config.protocol is Protocol.JAZARI and identity is not None:
+        return Provider(name, config, NodeUpstream(name, config.address or "", identity, session))
     headers = {"authorization": f"Bearer {read_secret(home.path, config.secret)}"} if config.secret else {}
     return Provider(name, config, Upstream(name, config.address or "", headers, session))
 
@@ -102,16 +129,26 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 async def _look(live: Live, home: Home) -> None:
     """Read keys and policy again, beside the event loop."""
-    known = live.keys
-    knowledge, keys = await asyncio.to_thread(_read, home, live.config, known)
-    live.swap_in(knowledge, keys)
+    known, kept = live.keys, live.knowledge if live.registry_cut else None
+    knowledge, keys, directory = await asyncio.to_thread(_read, home, live.config, known, kept)
+    live.swap_in(knowledge, keys, directory)
     live.limiter.prune(time.monotonic())
 
 
-def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot]:
-    from jazari.gateway.queries import newer_snapshot  # tables are known only once Django is set up
+def _read(
+    home: Home, config: GatewayConfig, known: KeySnapshot, kept: Knowledge | None
+) -> tuple[Knowledge, KeySnapshot, Directory | None]:
+    directory = _directory(home)
+    return kept or read_knowledge(config, home.namespace, directory), newer_snapshot(known), directory
 
-    return read_knowledge(config, home.namespace), newer_snapshot(known)
+
+def _directory(home: Home) -> Directory | None:
+    """The network as known here, for calls between institutes; without it, all other calls still go on."""
+    try:
+        return known_directory(home.mirror)
+    except JazariError as error:
+        _log.warning("No call from or to another institute: %s (%s)", error, error.code)
+        return None
 
 
 async def _sync(live: Live, _home: Home) -> None:

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
 
 from jazari.gateway.errors import (
     AddressRefused,
@@ -28,13 +26,16 @@ from jazari.gateway.errors import (
     ProviderRefused,
     ProviderSilent,
 )
+from jazari.gateway.node_errors import ProviderNotItself
 from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
-from jazari.gateway.words import Kind
+from jazari.gateway.proxy.severing import Way
+from jazari.gateway.words import DataClass, Kind
 
 LARGEST_ANSWER = 20_000_000
 """Bytes of a whole answer; a stream is bounded event by event and by its time."""
 LARGEST_COMPLAINT = 20_000
 LONGEST_SENTENCE = 500
+PLAIN = {"content-type": "application/json", "accept-encoding": "identity"}
 _CONTENT = {Kind.CHAT: "choices", Kind.COMPLETION: "choices", Kind.EMBEDDING: "data"}
 PATHS = {Kind.CHAT: "/chat/completions", Kind.COMPLETION: "/completions", Kind.EMBEDDING: "/embeddings"}
 _THE_CLIENTS = (400, 413, 415, 422)
@@ -51,6 +52,20 @@ class Patience:
 
 
 @dataclass(frozen=True)
+class Label:
+    """What only another institute's gateway is told, and needs to be known by.
+
+    ``to``: the institute that it belongs to; ``relayed_for``: whose call it is, if not this node's; ``certificate``:
+    the SHA-256 of the one it shows, None where an authority vouches for it.
+    """
+
+    data_class: DataClass
+    to: str = ""
+    relayed_for: str = ""
+    certificate: str | None = None
+
+
+@dataclass(frozen=True)
 class Event:
     """A whole answer or one event of a stream: the bytes as they came, and the JSON in them (None for ``[DONE]``)."""
 
@@ -61,28 +76,30 @@ class Event:
 class Upstream:
     """A provider at the far end of one pool of connections.
 
-    ``address`` is the API's base (``https://host/v1``); ``headers`` hold its secret.
+    ``address`` is the API's base (``https://host/v1``); ``headers`` hold its secret. A drill cuts its ``way``.
     """
 
     def __init__(self, name: str, address: str, headers: dict[str, str], session: aiohttp.ClientSession) -> None:
         self.name = name
-        # Made once: what every request has, as the client library wants it.
-        self._urls = {kind: URL(address.rstrip("/") + path) for kind, path in PATHS.items()} if address else {}
-        self._headers = CIMultiDict({"content-type": "application/json", "accept-encoding": "identity", **headers})
+        self.way = Way(name)
+        self._address = address.rstrip("/")
+        self._headers = headers
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
         self._session = session
 
-    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience) -> Event:
+    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label) -> Event:
         """The whole answer to ``body``; raises ``ProviderFailed`` or ``ProviderRefused``."""
-        async with self._opened(kind, body, patience) as response:
+        async with self._opened(kind, body, patience, label) as response:
             # Headers may come long before a whole answer is computed, which only the time in all bounds.
             data = await _within(patience.whole, _read_bounded(response, LARGEST_ANSWER))
             return Event(data, _answer_in(kind, parse_event(data)))
 
     @asynccontextmanager
-    async def stream(self, kind: Kind, body: dict[str, Any], patience: Patience) -> AsyncIterator[AsyncIterator[Event]]:
+    async def stream(
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """The events of the answer to ``body``; leaving the context early hangs up on the provider."""
-        async with self._opened(kind, body, patience) as response:
+        async with self._opened(kind, body, patience, label) as response:
             if response.content_type != "text/event-stream":
                 raise BadAnswer(f"{self.name} answered with {response.content_type[:60]} where events were asked for.")
             yield self._events(kind, response, patience)
@@ -107,24 +124,34 @@ class Upstream:
 
     @asynccontextmanager
     async def _opened(
-        self, kind: Kind, body: dict[str, Any], patience: Patience
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        hopeless = patience.connect + patience.first_token
+        async with self.way.attempt(hopeless), self._answered(kind, body, patience, label) as response:
+            yield response
+
+    @asynccontextmanager
+    async def _answered(
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         timeout = aiohttp.ClientTimeout(total=patience.whole, sock_connect=patience.connect)
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
         response: aiohttp.ClientResponse | None = None
         try:
             request = self._session.post(
-                self._urls[kind],
+                self._address + PATHS[kind],
                 data=data,
-                headers=self._headers,
                 timeout=timeout,
                 allow_redirects=False,
+                **self._dress(PATHS[kind], data, label),
             )
             response = await _within(patience.connect + patience.first_token, request)
             await self._check(response)
             yield response
         except AddressRefused as error:
             raise ProviderAway(str(error)) from None
+        except aiohttp.ServerFingerprintMismatch:
+            raise ProviderNotItself(f"{self.name} does not show the certificate on its card.") from None
         except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, OSError) as error:
             if isinstance(error, TimeoutError):
                 raise ProviderSilent(f"{self.name} took longer than {patience.whole:g} s.") from None
@@ -136,17 +163,24 @@ class Upstream:
                 # A finished answer gives its connection back by itself; any other must not go on.
                 response.close()
 
+    def _dress(self, _path: str, _data: bytes, _label: Label) -> dict[str, Any]:
+        """Headers, and how the server is known, as options of aiohttp's ``post``."""
+        return {"headers": {**PLAIN, **self._headers}}
+
     async def _check(self, response: aiohttp.ClientResponse) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise BadAnswer(f"{self.name} packed its answer, which it was asked not to.")
         if response.status == 200:
             return
         if response.status in _THE_CLIENTS:
-            said = self._complaint(await _within(5.0, _read_bounded(response, LARGEST_COMPLAINT, cut=True)))
+            said = await self._said(response)
             raise ProviderRefused(f"The provider does not take this request: {said}")
         if response.status == 429:
             raise ProviderBusy(f"{self.name} has too much to do.", _seconds(response.headers.get("retry-after", "")))
         raise ProviderFailed(f"{self.name} answered with status {response.status}.")
+
+    async def _said(self, response: aiohttp.ClientResponse) -> str:
+        return self._complaint(await _within(5.0, _read_bounded(response, LARGEST_COMPLAINT, cut=True)))
 
     def _complaint(self, data: bytes) -> str:
         """The sentence in a provider's error: printable, short, without our secret if it is quoted."""

@@ -51,7 +51,9 @@ def test_the_first_file_is_valid_and_serves_nobody() -> None:
 def test_its_examples_are_valid_once_uncommented() -> None:
     text = re.sub(r"^# (?=\[|\w+ = |  \{|\]$)", "", default_text(), flags=re.MULTILINE)
     shown = config(text)
-    assert list(shown.provider) == ["embedded", "campus", "mistral"]
+    assert list(shown.provider) == ["embedded", "campus", "mistral", "fes"]
+    assert shown.offer is not None
+    assert (shown.offer.routes, shown.offer.keeps, shown.offer.is_for("fes")) == (("chat",), 0, True)
     assert [target.provider for target in shown.route["chat"].targets] == ["campus", "mistral", "embedded"]
     assert shown.route["chat"].price.weights == {"tifinagh": Decimal("0.3")}
     assert shown.provider["campus"].reach is Reach.PRIVATE_ONLY

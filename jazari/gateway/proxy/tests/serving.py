@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -19,18 +20,22 @@ from jazari.gateway.authorization import KeyFacts, KeySnapshot, ProjectFacts
 from jazari.gateway.configuration import GatewayConfig, parse_gateway
 from jazari.gateway.credits import CREDIT
 from jazari.gateway.facts import facts_of, provider_card
+from jazari.gateway.guests import Node
 from jazari.gateway.journal import Journal, segments
 from jazari.gateway.journal_lines import Line, parse_line
 from jazari.gateway.knowledge import Knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
+from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.app import Gateway
-from jazari.gateway.proxy.live import Live, Provider
+from jazari.gateway.proxy.live import NOBODY, Live, Provider
+from jazari.gateway.proxy.node_upstream import NodeUpstream
 from jazari.gateway.proxy.running import MOST_CONNECTIONS, guarded_session
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.receipts import Receipt
 from jazari.gateway.tests import policy_builders as build
-from jazari.gateway.words import DataClass
+from jazari.gateway.words import DataClass, Protocol
+from jazari.trust.directory import Directory
 
 START_SECONDS = 10.0
 RULES = [build.rule(one, operators=["MA", "FR"], hosting=["MA", "FR"]) for one in ("public", "internal", "personal")]
@@ -90,6 +95,16 @@ def knowledge(config: GatewayConfig, *rules: dict[str, Any], **changes: Any) -> 
     return Knowledge(build.policy(*(rules or RULES)), facts, cards)
 
 
+@dataclass(frozen=True)
+class Membership:
+    """A node in a network: who it is, how it signs, whom it knows; ``tls``: files of its certificate and key."""
+
+    node: Node
+    identity: NodeIdentity | None = None
+    directory: Directory | None = None
+    tls: tuple[Path, Path] | None = None
+
+
 class GatewayUnderTest:
     """Serves from ``__enter__`` to ``__exit__``. A test may look at ``live`` while nothing runs."""
 
@@ -101,7 +116,9 @@ class GatewayUnderTest:
         known: Knowledge | None = None,
         credits: float = 1000.0,  # noqa: A002
         secrets: dict[str, str] | None = None,
+        member: Membership | None = None,
     ) -> None:
+        self.member = member or Membership(NOBODY)
         self.folder, self.config = folder, parse_gateway(text)
         self.known = known or knowledge(self.config)
         self.keys, self._credits, self._secrets = keys, credits, secrets or {}
@@ -114,8 +131,8 @@ class GatewayUnderTest:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:PORT/v1``."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        """``http://127.0.0.1:PORT/v1``, with https where it has a certificate."""
+        return f"{'https' if self.member.tls else 'http'}://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -136,9 +153,14 @@ class GatewayUnderTest:
         """Other keys or another policy, as the gateway would read them within a second."""
 
         async def swap() -> None:
-            self.live.swap_in(known, self._snapshot(keys or self.keys))
+            self.live.swap_in(known, self._snapshot(keys or self.keys), self.member.directory)
 
         self.do(swap())
+
+    def join(self, **changes: Any) -> None:
+        """Another directory, say, as the gateway would read it within a second."""
+        self.member = replace(self.member, **changes)
+        self.swap_in(self.known)
 
     def receipts(self) -> list[Receipt]:
         """All receipts in the journal, in order."""
@@ -165,12 +187,16 @@ class GatewayUnderTest:
             session: aiohttp.ClientSession = await self._stack.enter_async_context(guarded_session(one.reach))
             secret = self._secrets.get(name)
             headers = {"authorization": f"Bearer {secret}"} if secret else {}
-            providers[name] = Provider(name, one, Upstream(name, one.address or "", headers, session))
-        self.live = Live(self.config, providers, Ledger(journal), Metrics())
-        self.live.swap_in(self.known, self._snapshot(self.keys))
+            upstream = Upstream(name, one.address or "", headers, session)
+            if one.protocol is Protocol.JAZARI and self.member.identity is not None:
+                upstream = NodeUpstream(name, one.address or "", self.member.identity, session)
+            providers[name] = Provider(name, one, upstream)
+        self.live = Live(self.config, providers, Ledger(journal), Metrics(), node=self.member.node)
+        self.live.swap_in(self.known, self._snapshot(self.keys), self.member.directory)
+        certificate, private = self.member.tls or (None, None)
         settings = uvicorn.Config(
             Gateway(self.live), http="httptools", lifespan="off", log_level="warning", access_log=False,
-            limit_concurrency=MOST_CONNECTIONS, ws="none",
+            limit_concurrency=MOST_CONNECTIONS, ws="none", ssl_certfile=certificate, ssl_keyfile=private,
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -178,7 +204,11 @@ class GatewayUnderTest:
         while not self._server.started:
             await asyncio.sleep(0.01)
 
-    async def _stop(self) -> None:
+    async def shut(self) -> None:
+        """Answer nobody any more; what it wrote can still be read."""
         self._server.should_exit = self._server.force_exit = True
         await self._serving
+
+    async def _stop(self) -> None:
+        await self.shut()
         await self._stack.aclose()

@@ -1,0 +1,145 @@
+"""Which routes would stop or go elsewhere, by data class, if something were cut off: from policy alone. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from jazari.gateway.authorization import KeySnapshot
+from jazari.gateway.configuration import REGISTRY, ROOT, GatewayConfig, RouteConfig
+from jazari.gateway.errors import NothingToCut
+from jazari.gateway.policy import Facts, decide
+from jazari.gateway.routing import Explanation, ProviderState, explain
+from jazari.gateway.words import DataClass
+
+if TYPE_CHECKING:
+    from jazari.gateway.knowledge import Knowledge
+
+
+class Effect(StrEnum):
+    """What would become of calls of one route and class."""
+
+    UNCHANGED = "unchanged"
+    ELSEWHERE = "goes elsewhere"
+    FEWER = "has fewer to go to"
+    STOPS = "stops"
+    REFUSED = "refused as now"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One route and data class: who answers first now, who would, and everybody left."""
+
+    route: str
+    data_class: DataClass
+    effect: Effect
+    now: str
+    then: str
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a cut would do. ``projects``: those with a key for a route and class that stops.
+
+    ``holds_until``: the day after which nothing is sent any more although all providers are well, for the policy
+    or all facts have ended by then and no news of them come.
+    """
+
+    what: str
+    lines: tuple[Line, ...]
+    projects: tuple[str, ...]
+    says: str
+    holds_until: date | None = None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        until = self.holds_until.isoformat() if self.holds_until else None
+        return {**asdict(self), "lines": [asdict(line) for line in self.lines], "holds_until": until}
+
+
+_SAYS = {
+    REGISTRY: "The gateway and the node's sync read nothing new: calls go on by the policy and facts read before.",
+    ROOT: (
+        "The gateway asks the Root nothing: calls go on. Sync, publishing, enrolment and runs of studies wait until it "
+        "is there again. The gateway cannot cut the Root, so this is all that a drill says of it."
+    ),
+}
+
+
+def forecast(
+    config: GatewayConfig, known: Knowledge, keys: KeySnapshot, what: str, today: date, routes: Iterable[str] = ()
+) -> Forecast:
+    """What cutting ``what`` would do to ``routes`` (all by default), as if all other providers were well.
+
+    Raises ``NothingToCut`` for a name that is neither a provider, ``registry`` nor ``root``.
+    """
+    if what not in (REGISTRY, ROOT) and what not in config.provider:
+        names = ", ".join(sorted(config.provider)) or "none"
+        raise NothingToCut(
+            f"There is no provider {what[:60]!r} in gateway.toml: name one of {names}, registry or root."
+        )
+    chosen = {alias: config.route[alias] for alias in (tuple(routes) or config.route)}
+    lines = tuple(
+        _line(alias, route, data_class, known, what, today)
+        for alias, route in chosen.items()
+        for data_class in DataClass
+    )
+    says = _SAYS.get(what, f"Nothing would be sent to {what}, by any project.")
+    until = _holds_until(known) if what in _SAYS else None
+    return Forecast(what, lines, _projects(keys, lines), says, until)
+
+
+def _line(alias: str, route: RouteConfig, data_class: DataClass, known: Knowledge, what: str, today: date) -> Line:
+    decisions = {
+        target: decide(known.residency, data_class, known.facts.get(target.provider), today) for target in route.targets
+    }
+    away = ProviderState(ready=False)
+    now = explain(alias, route, {}, decisions)
+    then = explain(alias, route, {what: away}, decisions)
+    left = tuple(dict.fromkeys(report.provider for report in then.usable))
+    return Line(alias, data_class, _effect(now, then), _first(now), _first(then), left)
+
+
+def _first(explanation: Explanation) -> str:
+    return next((report.provider for report in explanation.usable), "")
+
+
+def _effect(now: Explanation, then: Explanation) -> Effect:
+    if not now.usable:
+        return Effect.REFUSED
+    if not then.usable:
+        return Effect.STOPS
+    if len(now.usable) == len(then.usable):
+        return Effect.UNCHANGED
+    moves = now.order == "weighted" or _first(now) != _first(then)
+    return Effect.ELSEWHERE if moves else Effect.FEWER
+
+
+def _projects(keys: KeySnapshot, lines: Iterable[Line]) -> tuple[str, ...]:
+    stopped = [line for line in lines if line.effect is Effect.STOPS]
+    hit = {
+        key.project
+        for key in keys.keys.values()
+        for line in stopped
+        if not key.revoked
+        and _may_call(key.routes, line.route)
+        and line.data_class.rank <= key.highest.rank
+        and (key.may_declassify or line.data_class is key.highest)
+    }
+    return tuple(sorted(hit))
+
+
+def _may_call(routes: Iterable[str], alias: str) -> bool:
+    return "*" in routes or alias in routes
+
+
+def _holds_until(known: Knowledge) -> date | None:
+    facts: Mapping[str, Facts] = known.facts
+    if known.residency is None or not facts:
+        return None
+    policy = date.fromisoformat(known.residency.card.valid_until)
+    return min(policy, max(one.valid_until for one in facts.values()))

@@ -1,0 +1,143 @@
+"""The drill that is due: run, kept, published in the node's log, and not run again before its time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jazari.catalog.models import CatalogItem
+from jazari.core import clock
+from jazari.core.errors import Busy
+from jazari.core.files import locked
+from jazari.federation import exchange
+from jazari.gateway.configuration import DrillSettings, parse_gateway
+from jazari.gateway.drills import schedule
+from jazari.gateway.drills.marker import clear_marker, write_marker
+from jazari.gateway.drills.reports import reports_folder, write_report
+from jazari.gateway.drills.tests.test_figures import USUAL, call, measured
+from jazari.gateway.errors import BadGatewayConfig, GatewayNotRunning
+from jazari.gateway.models import Key
+from jazari.gateway.proxy.tests.serving import toml
+from jazari.nodes import node_duties, wiring
+from jazari.settings.home import Home
+from jazari.testing.live_network import found
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+DRILL = '[drill]\ncut = "first"\n'
+
+
+@dataclass
+class Checks:
+    """Stands for the question whether the Root is there."""
+
+    asked: int = 0
+
+    def __call__(self) -> None:
+        self.asked += 1
+
+
+@pytest.fixture
+def home(tmp_path: Path, sqlite_database: Any) -> Home:
+    """The home of a Root, which can publish, with a gateway.toml and no gateway."""
+    wiring.register_cards()
+    root = found(tmp_path / "network").root
+    (root.path / "gateway").mkdir()
+    settle(root, DRILL)
+    return root
+
+
+def settle(home: Home, drill: str) -> None:
+    (home.path / "gateway" / "gateway.toml").write_text(f"{toml({'first': 'http://127.0.0.1:9/v1'})}\n{drill}")
+
+
+def keep(home: Home, name: str, days_ago: int) -> None:
+    began = clock.timestamp(clock.now() - timedelta(days=days_ago))
+    during = [call(11_000 + 100 * n, provider="second") for n in range(9)]
+    write_report(measured(*USUAL, *during).model_copy(update={"began": began}), reports_folder(home) / name)
+
+
+@pytest.mark.parametrize(("days", "due"), [(None, True), (29, False), (30, True), (400, True)])
+def test_it_is_due_when_its_days_are_over(days: int | None, due: bool) -> None:
+    last = None if days is None else NOW - timedelta(days=days)
+    assert schedule.is_due(DrillSettings(cut="first"), last, NOW) is due
+
+
+def test_without_a_gateway_or_a_schedule_nothing_happens(home: Home, tmp_path: Path) -> None:
+    settle(home, "")
+    assert not node_duties.run_drill(home)
+    (home.path / "gateway" / "gateway.toml").unlink()
+    assert not node_duties.run_drill(home)
+
+
+def test_a_drill_that_is_due_fails_loudly_while_no_gateway_runs(home: Home) -> None:
+    with pytest.raises(GatewayNotRunning):
+        node_duties.run_drill(home)
+    assert not Key.objects.exists()
+
+
+def test_what_was_run_is_published_once_and_counts_as_the_last(home: Home) -> None:
+    keep(home, "scheduled-20261101-000000.json", 3)
+    root = Checks()
+    assert schedule.run_due(home, root)
+    assert [path.name for path in reports_folder(home).iterdir()] == ["published-20261101-000000.json"]
+    exchange.sync(home)
+    item = CatalogItem.objects.get(type="drill")
+    assert item.problem == ""
+    assert {"calls.csv"} <= {file.name for file in item.as_record().files}
+    assert not schedule.run_due(home, root)
+    assert root.asked == 1
+    # The log alone says so too.
+    for path in reports_folder(home).iterdir():
+        path.unlink()
+    assert not schedule.run_due(home, root)
+
+
+def test_what_cannot_be_published_now_waits(home: Home) -> None:
+    keep(home, "scheduled-20261101-000000.json", 3)
+
+    def away() -> None:
+        raise Busy("The Root is away: try again later.")
+
+    with pytest.raises(Busy):
+        schedule.run_due(home, away)
+    assert schedule.run_due(home, Checks())
+
+
+def test_an_old_drill_makes_the_next_one_due(home: Home) -> None:
+    keep(home, "published-20261001-000000.json", 31)
+    with pytest.raises(GatewayNotRunning):
+        schedule.run_due(home, Checks())
+
+
+def test_never_two_at_once(home: Home) -> None:
+    with locked(home.run / "drill.lock", "Another drill"), pytest.raises(Busy):
+        schedule.run_due(home, Checks())
+
+
+@pytest.mark.parametrize(
+    "drill",
+    ['cut = "third"', 'cut = "root"', 'cut = "first"\nseconds = 0', 'cut = "first"\nroutes = ["nowhere"]',
+     'cut = "first"\nevery_days = 0', 'cut = "first"\nmore = 1'],
+)  # fmt: skip
+def test_a_schedule_that_cannot_be_kept_is_refused(drill: str) -> None:
+    with pytest.raises(BadGatewayConfig):
+        parse_gateway(f"{toml({'first': 'http://127.0.0.1:9/v1'})}\n[drill]\n{drill}\n")
+
+
+def test_no_provider_may_be_called_as_what_else_is_cut() -> None:
+    with pytest.raises(BadGatewayConfig, match="registry"):
+        parse_gateway(toml({"registry": "http://127.0.0.1:9/v1"}))
+
+
+def test_a_cut_registry_keeps_the_nodes_sync_from_reading(home: Home) -> None:
+    assert node_duties.Sync().run(home)
+    write_marker(home, 60)
+    assert not node_duties.Sync().run(home)
+    clear_marker(home)
+    keep(home, "scheduled-20261101-000000.json", 3)
+    schedule.run_due(home, Checks())
+    assert node_duties.Sync().run(home)

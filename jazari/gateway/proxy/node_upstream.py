@@ -1,0 +1,39 @@
+"""Another institute's gateway as a provider: called with this node's identity, known by the certificate on its card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+
+from jazari.gateway.errors import ProviderFailed
+from jazari.gateway.node_calls import Bound, NodeIdentity
+from jazari.gateway.node_errors import ProviderDeclined
+from jazari.gateway.proxy.upstream import PLAIN, Label, Upstream
+
+_DECLINED = (402, 403)
+_WORTH_TELLING = (401, 409)
+"""A wrong clock or key: what it says goes to this gateway's log, for its operator."""
+
+
+class NodeUpstream(Upstream):
+    """A gateway of protocol ``jazari``. No bearer secret: each request is signed for it alone."""
+
+    def __init__(self, name: str, address: str, identity: NodeIdentity, session: aiohttp.ClientSession) -> None:
+        super().__init__(name, address, {}, session)
+        self._identity = identity
+
+    def _dress(self, path: str, data: bytes, label: Label) -> dict[str, Any]:
+        bound = Bound(label.to, path, str(label.data_class), label.relayed_for)
+        options: dict[str, Any] = {"headers": {**PLAIN, **self._identity.headers(bound, data)}}
+        if label.certificate is not None:
+            # aiohttp compares it as soon as the connection is made, before anything is sent.
+            options["ssl"] = aiohttp.Fingerprint(bytes.fromhex(label.certificate))
+        return options
+
+    async def _check(self, response: aiohttp.ClientResponse) -> None:
+        if response.status in _DECLINED:
+            raise ProviderDeclined(f"{self.name} declined ({response.status}): {await self._said(response)}")
+        if response.status in _WORTH_TELLING:
+            raise ProviderFailed(f"{self.name} answered with {response.status}: {await self._said(response)}")
+        await super()._check(response)
