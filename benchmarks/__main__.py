@@ -26,6 +26,7 @@ NAMES = {
     "publishing": "bytes and seconds of one publication with 1,000 to 100,000 records already there",
     "secure_aggregation": "time, bytes and trips of a round with secure aggregation, beside plain sums",
     "secure_scale": "how round time, the Root's memory and bytes grow from 4 to 1,000 institutes",
+    "gateway": "what the inference gateway adds to a call, how many it carries, its memory; beside LiteLLM's proxy",
     "demo": "seconds and memory of the whole demo",
 }
 
@@ -51,6 +52,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--largest", type=int, default=Options.largest, metavar="N",
         help="the most institutes that secure_scale simulates (1,000 take a quarter of an hour on a quiet machine)",
     )  # fmt: skip
+    parser.add_argument(
+        "--litellm", type=Path, metavar="PROGRAM",
+        help="LiteLLM's program, to measure it beside the gateway: ENVIRONMENT/bin/litellm of litellm[proxy]",
+    )  # fmt: skip
     chosen = parser.parse_args(arguments)
     unknown = sorted(set(chosen.names) - set(NAMES))
     if unknown:
@@ -62,6 +67,8 @@ def command(name: str, options: Options) -> str:
     """How to measure it again in the same way."""
     if name == "heart_disease" and options.flare_seeds != Options.flare_seeds:
         return f'make bench ARGS="{name} --flare-seeds {options.flare_seeds}"'
+    if name == "gateway" and options.litellm is not None:
+        return f'make bench ARGS="{name} --litellm {options.litellm}"'
     return f"make bench ARGS={name}"
 
 
@@ -85,7 +92,7 @@ def measure(name: str, options: Options) -> tuple[Outcome, dict[str, object]]:
 def run_one(name: str, chosen: argparse.Namespace) -> int:
     """Measure one benchmark, print it and write it down; 1 if a target is missed, 2 if it cannot be measured."""
     print(f"{name}: {NAMES[name]}", flush=True)
-    options = Options(chosen.smoke, chosen.heart_data, chosen.flare_seeds, chosen.largest)
+    options = Options(chosen.smoke, chosen.heart_data, chosen.flare_seeds, chosen.largest, chosen.litellm)
     try:
         outcome, circumstances = measure(name, options)
     except JazariError as error:

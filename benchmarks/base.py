@@ -19,13 +19,14 @@ class Options:
 
     ``heart_data``: the folder of the four hospitals' files. ``flare_seeds``: how many of the twenty splits go
     through the whole network (the others through the same recipe and guard in this process). ``largest``: the most
-    institutes that ``secure_scale`` simulates.
+    institutes that ``secure_scale`` simulates. ``litellm``: the program that ``gateway`` is compared with, if any.
     """
 
     smoke: bool = False
     heart_data: Path = HEART_DATA
     flare_seeds: int = 20
     largest: int = 1000
+    litellm: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Outcome:
 def at_most(measure: str, value: float, limit: float, unit: str, digits: int = 2) -> Finding:
     """A finding whose target is an upper limit."""
     return Finding(measure, f"{value:,.{digits}f} {unit}", f"at most {limit:g} {unit}", value <= limit)
+
+
+def at_least(measure: str, value: float, limit: float, unit: str, digits: int = 2) -> Finding:
+    """A finding whose target is a lower limit."""
+    return Finding(measure, f"{value:,.{digits}f} {unit}".strip(), f"at least {limit:g} {unit}".strip(), value >= limit)
 
 
 def median(values: Iterable[float]) -> float:

@@ -16,7 +16,7 @@ _ENGINE = {
 }  # fmt: skip
 _PARTS = {
     "jazari.nodes.web": "web server", "jazari.nodes.worker": "worker", "jazari.nodes.supervision": "supervisor",
-    "jazari.nodes.engine": "engine, starting",
+    "jazari.nodes.engine": "engine, starting", "jazari.nodes.gateway": "gateway",
 }  # fmt: skip
 _GROUPS = ("root", "board", "institute", "dataset", "study", "audit", "catalog")
 

@@ -1,4 +1,4 @@
-"""Django's handle on the gateway's tables."""
+"""Django's handle on the gateway: its tables, and its card types, which are known once the apps are ready."""
 
 from __future__ import annotations
 
@@ -10,3 +10,9 @@ class GatewayApp(AppConfig):
 
     name = "jazari.gateway"
     label = "gateway"
+
+    def ready(self) -> None:
+        """Register the card types of the gateway."""
+        from jazari.gateway.card_types import register
+
+        register()

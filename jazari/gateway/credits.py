@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from jazari.gateway.scripts import Script
 from jazari.gateway.words import Usage
@@ -42,11 +43,18 @@ class Price:
         """What tokens of ``script`` are multiplied by."""
         return self.weights.get(script, _ONE)
 
+    @cached_property
+    def heaviest(self) -> Fraction:
+        """The largest weight of any script."""
+        return max(self.weight(script) for script in Script)
+
     def cost(self, usage: Usage, prompt_script: Script, answer_script: Script) -> int:
         """Microcredits of ``usage``, rounded up once at the end."""
-        read = self.input * usage.prompt_tokens * self.weight(prompt_script)
-        written = self.output * usage.completion_tokens * self.weight(answer_script)
-        return _rounded_up((read + written) / 1000)
+        # In whole numbers over one denominator: as exact as fractions, at a tenth of their cost.
+        first, second = self.weight(prompt_script), self.weight(answer_script)
+        read = self.input * usage.prompt_tokens * first.numerator * second.denominator
+        written = self.output * usage.completion_tokens * second.numerator * first.denominator
+        return _rounded_up(read + written, 1000 * first.denominator * second.denominator)
 
 
 _ONE = Fraction(1)
@@ -74,9 +82,9 @@ def upper_bound(price: Price, prompt_bytes: int, messages: int, most_output: int
 
     ``most_output``: tokens that may be written in all choices together; 0 for embeddings.
     """
-    weight = max(price.weight(script) for script in Script)
     read = price.input * most_prompt_tokens(prompt_bytes, messages, images)
-    return _rounded_up((read + price.output * most_output) * weight / 1000)
+    weight = price.heaviest
+    return _rounded_up((read + price.output * most_output) * weight.numerator, 1000 * weight.denominator)
 
 
 def charge(price: Price, usage: Usage, prompt_script: Script, answer_script: Script, reserved: int) -> Charge:
@@ -85,8 +93,8 @@ def charge(price: Price, usage: Usage, prompt_script: Script, answer_script: Scr
     return Charge(min(cost, reserved), cost > reserved)
 
 
-def _rounded_up(amount: Fraction) -> int:
-    return -(-amount.numerator // amount.denominator)
+def _rounded_up(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)
 
 
 def estimate(text_bytes: int, script: Script) -> int:

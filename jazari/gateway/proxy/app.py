@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from jazari.gateway.addresses import is_loopback
 from jazari.gateway.authorization import KeyFacts, data_class_of
@@ -114,26 +114,22 @@ class Gateway:
 
     async def _run(self, call: Call, receive: Receive, send: Send) -> None:
         """Run the call for as long as its client is there."""
-        live = self._live
+        live, work = self._live, cast("asyncio.Task[Any]", asyncio.current_task())
         live.open_calls += 1
-        work = asyncio.ensure_future(call.run(send))
-        watch = asyncio.ensure_future(_until_gone(receive))
+        watch = asyncio.create_task(_cancel_when_gone(receive, work))
         try:
-            await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                work.cancel()
-                raise ClientLeft
-            work.result()
+            await call.run(send)
         except GatewayError as error:
             if call.has_receipt:
                 error.headers = call.headers
             raise
         except asyncio.CancelledError:
-            work.cancel()
-            raise
+            # By the watch, or by who stops the server, who must hear of it.
+            if not watch.done() or watch.cancelled() or work.uncancel():
+                raise
+            raise ClientLeft from None
         finally:
             watch.cancel()
-            await asyncio.gather(work, watch, return_exceptions=True)
             live.open_calls -= 1
 
     async def _admit(self, scope: Scope, receive: Receive) -> tuple[KeyFacts, Guest | None, bytes]:
@@ -221,6 +217,7 @@ def _model(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _until_gone(receive: Receive) -> None:
+async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    work.cancel()

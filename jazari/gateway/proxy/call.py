@@ -78,6 +78,7 @@ class Call:
     has_receipt: bool = False
     _settled: bool = False
     _asked: bool = False
+    _used: Usage | None = None
 
     async def run(self, send: Send) -> None:
         """Answer the client; raises what it is told instead, with the receipt already written."""
@@ -122,17 +123,18 @@ class Call:
         return tokens
 
     def _free_limits(self, tokens: int) -> None:
-        used = self._usage()
+        used = self._used or self._usage()
         total = used.prompt_tokens + used.completion_tokens
         self.live.limiter.end(self.key.id, tokens, total, time.monotonic(), stream=self.question.stream)
 
     def _refuse_by_policy(self) -> None:
+        if self.live.may_go(self.route, self.data_class, self.guest):
+            return
         explanation = self.live.explain(self.route, self.data_class, self.guest)
-        if not any(report.decision.allowed for report in explanation.targets):
-            self.decision = explanation.targets[0].decision
-            for report in explanation.targets:
-                self.tried.append(Tried(provider=report.provider, outcome=REFUSED, decision=report.decision.code))
-            raise refusal(explanation)
+        self.decision = explanation.targets[0].decision
+        for report in explanation.targets:
+            self.tried.append(Tried(provider=report.provider, outcome=REFUSED, decision=report.decision.code))
+        raise refusal(explanation)
 
     def _refuse_what_no_model_takes(self) -> None:
         allowed = [one for one in self.route.config.targets if self.live.decide(one, self.data_class).allowed]
@@ -201,7 +203,8 @@ class Call:
     def _note(self, target: Target, outcome: str) -> None:
         code = self.decision.code if self.decision else ""
         self.tried.append(Tried(provider=target.provider, outcome=outcome, decision=code))
-        self.live.metrics.attempts.labels(target.provider, outcome).inc()
+        counts = self.live.metrics
+        counts.of(counts.attempts, target.provider, outcome).inc()
 
     async def _whole(self, send: Send) -> None:
         answer = await self._try_each(self._ask)
@@ -303,6 +306,7 @@ class Call:
 
     def _receipt(self, outcome: str) -> Receipt:
         usage, asked, target, decision = self._usage(), self.question, self.target, self.decision
+        self._used = usage
         cost = charge(self.route.price, usage, asked.script, self.heard.scripts.script, self.reserved or 0)
         energy, source = self.live.energy_of(target, usage)
         return Receipt(
@@ -332,12 +336,12 @@ class Call:
 
     def _count(self, receipt: Receipt) -> None:
         counts, route = self.live.metrics, receipt.route
-        counts.calls.labels(route, receipt.outcome).inc()
-        counts.tokens.labels(route, "prompt").inc(receipt.usage.prompt_tokens)
-        counts.tokens.labels(route, "answer").inc(receipt.usage.completion_tokens)
-        counts.microcredits.labels(route).inc(receipt.charge)
-        counts.seconds.labels(route).observe(receipt.total_ms / 1000)
+        counts.of(counts.calls, route, receipt.outcome).inc()
+        counts.of(counts.tokens, route, "prompt").inc(receipt.usage.prompt_tokens)
+        counts.of(counts.tokens, route, "answer").inc(receipt.usage.completion_tokens)
+        counts.of(counts.microcredits, route).inc(receipt.charge)
+        counts.of(counts.seconds, route).observe(receipt.total_ms / 1000)
         if receipt.first_byte_ms is not None:
-            counts.first_byte.labels(route).observe(receipt.first_byte_ms / 1000)
+            counts.of(counts.first_byte, route).observe(receipt.first_byte_ms / 1000)
         if receipt.energy_wh is not None:
-            counts.energy.labels(receipt.provider).inc(receipt.energy_wh)
+            counts.of(counts.energy, receipt.provider).inc(receipt.energy_wh)

@@ -112,11 +112,14 @@ class Live:
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
         self._read_at = float("-inf")
+        self._decided: dict[tuple[str, DataClass], Decision] = {}
+        self._decided_on = clock.now().date()
         self._rng = random.Random()  # noqa: S311  spreads load, keeps no secret
 
     def swap_in(self, knowledge: Knowledge, keys: KeySnapshot, directory: Directory | None = None) -> None:
         """From now on decide by what was just read."""
         self.knowledge = knowledge
+        self._decided = {}
         self.guests.know(directory, knowledge.offer)
         if keys is not self.keys:
             self.keys = keys
@@ -181,12 +184,26 @@ class Live:
 
     def decide(self, target: Target, data_class: DataClass, guest: Guest | None = None) -> Decision:
         """Whether data of that class may go to that target now, in a call of ``guest`` if one is given."""
-        known = self.knowledge
-        facts = known.facts.get(target.provider)
-        decision = decide(known.residency, data_class, facts, clock.now().date())
+        decision = self._decide(target.provider, data_class)
         if guest is None:
             return decision
+        facts = self.knowledge.facts.get(target.provider)
         return self.guests.judge(decision, guest, self.config.provider[target.provider].protocol, facts)
+
+    def _decide(self, provider: str, data_class: DataClass) -> Decision:
+        """By policy alone. Of the same policy, facts and day it is the same: kept until one of them is another."""
+        known, today = self.knowledge, clock.now().date()
+        if today != self._decided_on:
+            self._decided, self._decided_on = {}, today
+        found = self._decided.get((provider, data_class))
+        if found is None:
+            found = decide(known.residency, data_class, known.facts.get(provider), today)
+            self._decided[provider, data_class] = found
+        return found
+
+    def may_go(self, route: Route, data_class: DataClass, guest: Guest | None) -> bool:
+        """Whether data of that class may go to any target of ``route`` now."""
+        return any(self.decide(target, data_class, guest).allowed for target in route.config.targets)
 
     def explain(self, route: Route, data_class: DataClass, guest: Guest | None = None) -> Explanation:
         """Every target of ``route``, and what speaks for or against it now."""
