@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from jazari.gateway.configuration import GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
+from jazari.gateway.configuration import DrillSettings, GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
 from jazari.studies.data.mapped import harmonised
 from jazari.studies.data.mapping import ColumnMapping, Rule, check_mapping, parse_mapping
 from jazari.studies.data.schema import AgreedVariable, Schema, UnitRule, Variable, parse_schema
@@ -41,6 +41,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "A route": RouteConfig,
     "A target": Target,
     "A price": PriceText,
+    "A drill": DrillSettings,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)
