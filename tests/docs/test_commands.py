@@ -35,6 +35,9 @@ END_OTHERWISE = {
     "jazari model predict": "studies.model-not-found",
     "jazari model add-evaluation": "studies.model-not-found",
     "jazari projects close": "gateway.project-not-found",  # the examples of keys go on with the other one
+    "jazari drill run": "gateway.no-configuration",  # nor is there a gateway
+    "jazari drill publish": "core.unavailable",  # nor a report
+    "jazari drill show": "catalog.item-not-found",
 }
 
 
