@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from jazari.gateway.configuration import GatewayConfig, OfferConfig, PriceText, ProviderConfig, RouteConfig, Target
+from jazari.gateway.configuration import (
+    DrillSettings,
+    GatewayConfig,
+    OfferConfig,
+    PriceText,
+    ProviderConfig,
+    RouteConfig,
+    Target,
+)
 from jazari.studies.data.mapped import harmonised
 from jazari.studies.data.mapping import ColumnMapping, Rule, check_mapping, parse_mapping
 from jazari.studies.data.schema import AgreedVariable, Schema, UnitRule, Variable, parse_schema
@@ -42,6 +50,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "A target": Target,
     "A price": PriceText,
     "An offer": OfferConfig,
+    "A drill": DrillSettings,
     **{f"Recipe {name}": find_recipe(name).Parameters for name in recipe_names()},
 }
 _ROW = re.compile(r"^\| `([a-z0-9_]+)` \| (.*?) \| .+ \|$", re.MULTILINE)

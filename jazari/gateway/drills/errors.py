@@ -62,5 +62,7 @@ class BadDrillReport(DrillError):
 
 
 class DrillNotFound(DrillError):
+    """The record is no drill."""
+
     code = "gateway.drill-not-found"
     exit_code = ExitCode.NOT_FOUND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from jazari.gateway.drills.cutting import Cutter
 from jazari.gateway.drills.sockets import control_path
 from jazari.gateway.proxy.tests.serving import GatewayUnderTest, toml
 from jazari.settings.home import Home, NodeConfig
-from jazari.testing.live_network import free_port
 
 
 def new_home(path: Path) -> Home:
@@ -24,7 +24,9 @@ def write_settings(home: Home, first: str, second: str) -> None:
     """A gateway.toml with routes over both addresses, ``only`` over the first alone, at a free port."""
     only = '[route.only]\nkind = "chat"\ntargets = [{ provider = "first", model = "stand-in" }]\n'
     (home.path / "gateway").mkdir()
-    text = f"port = {free_port()}\n{toml({'first': first, 'second': second})}\n{only}"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    text = f"port = {port}\n{toml({'first': first, 'second': second})}\n{only}"
     (home.path / "gateway" / "gateway.toml").write_text(text)
 
 
