@@ -41,7 +41,7 @@ _ERRORS = {
     504: "The provider said nothing in time.",
 }
 _OF_ANY = (405,)
-_OF_KEYED = (401, 503)
+_OF_KEYED = (401, 408, 413, 503)
 _OF_CALLS = (400, 402, 403, 404, 408, 413, 429, 502, 504)
 _OF_EXPLAIN = (400, 403, 404, 408, 413)
 
@@ -68,7 +68,8 @@ def openapi_document() -> Document:
             **{path: {"post": _call(kind)} for path, kind in PATHS.items()},
             "/v1/explain": {"post": _explain()},
             "/v1/models": {"get": _read("listModels", "The models that the key is for", "Models")},
-            "/v1/models/{model}": {"get": _one_model()},
+            "/v1/models/{model}": {"get": _one("Model", "model", "One of them")},
+            "/v1/receipts/{receipt}": {"get": _one("Receipt", "receipt", "What a call left, with its proof")},
             **_open_paths(),
         },
         "components": {
@@ -161,9 +162,9 @@ def _read(operation: str, summary: str, schema: str) -> Document:
     return {"operationId": operation, "summary": summary, "responses": {"200": found, **_errors(*_OF_KEYED)}}
 
 
-def _one_model() -> Document:
-    document = _read("getModel", "One of them", "Model")
-    name = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+def _one(schema: str, parameter: str, summary: str) -> Document:
+    document = _read(f"get{schema}", summary, schema)
+    name = {"name": parameter, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     return document | {"parameters": [name], "responses": document["responses"] | _errors(404)}
 
 
@@ -180,7 +181,7 @@ def _open_paths() -> Document:
             ready["content"],
             {"503": {"description": "It does not.", **ready}},
         ),
-        "/metrics": _open("getMetrics", "Numbers for Prometheus", text),
+        "/metrics": _open("getMetrics", "Numbers for Prometheus, for who may look", text, _errors(404)),
     }
 
 
@@ -257,14 +258,25 @@ _OWN: Document = {
     ),
     "Models": _object({"object": {"const": "list"}, "data": _list_of("Model")}),
     "Health": _object({"status": {"const": "ok"}}),
-    "Readiness": _object(
+    "Receipt": _object(
         {
+            "receipt": _object({"id": _TEXT, "project": _TEXT, "outcome": _TEXT, "moment": _TEXT}),
+            "line": {"type": "integer", "minimum": 1},
+            "proof": {"type": ["object", "null"], "description": "Null until its batch is anchored."},
+            "anchor": {"type": ["object", "null"]},
+        }
+    ),
+    "Readiness": {
+        "type": "object",
+        "required": ["ready"],
+        "properties": {
             "ready": _FLAG,
             "draining": _FLAG,
             "open_calls": _COUNT,
             "problems": {"type": "object", "additionalProperties": _TEXT},
-        }
-    ),
+        },
+        "description": "Only `ready` for who may not look further.",
+    },
     "ExplainRequest": {
         "type": "object",
         "required": ["model"],

@@ -61,8 +61,8 @@ class Gateway:
 
     @property
     def paths(self) -> dict[str, str]:
-        """Every fixed path and its method."""
-        return {path: method for path, (method, _handler) in self._paths.items()}
+        """Every path and its method; those that end with a slash have more below them."""
+        return {path: method for path, (method, _handler) in self._paths.items()} | dict.fromkeys(self._below, "GET")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -128,7 +128,7 @@ def test_openais_client_reaches_the_same_provider(gateway: GatewayUnderTest, cli
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seed": 1}, "body.seed: Extra inputs are not permitted"),
+        ({"extra_body": {"min_p": 0.1}}, "body.min_p: Extra inputs are not permitted"),
         ({"temperature": 7.0}, "temperature"),
         ({"messages": [*MESSAGES, {"role": "assistant", "content": "x"}]}, "last role"),
     ],

@@ -54,8 +54,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayUnderTe
 def test_the_document_is_served_and_names_every_path(gateway: GatewayUnderTest) -> None:
     served = httpx.get(f"{gateway.url}/openapi.json").json()
     assert served == DOCUMENT
-    described = {path: next(iter(methods)).upper() for path, methods in DOCUMENT["paths"].items()}
-    assert described == Gateway(gateway.live).paths | {"/v1/models/{model}": "GET"}
+    described = {path.split("{")[0]: next(iter(methods)).upper() for path, methods in DOCUMENT["paths"].items()}
+    assert described == Gateway(gateway.live).paths
     for schema in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
