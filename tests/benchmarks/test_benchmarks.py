@@ -73,7 +73,7 @@ def test_a_process_is_known_by_its_command_line() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "demo"])  # CI runs the demo itself
+@pytest.mark.parametrize("name", NAMES)
 def test_the_smallest_size_runs(name: str, tmp_path: Path) -> None:
     if name in NEED_HEART_DATA and not HEART_DATA.is_dir():
         pytest.skip(f"{HEART_DATA} does not hold the hospitals' files")
