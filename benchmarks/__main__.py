@@ -50,7 +50,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--largest", type=int, default=Options.largest, metavar="N",
-        help="the most institutes that secure_scale simulates (1,000 take a quarter of an hour on a quiet machine)",
+        help="the most institutes that secure_scale simulates (1,000 take some 8 minutes on a quiet machine)",
     )  # fmt: skip
     parser.add_argument(
         "--litellm", type=Path, metavar="PROGRAM",

@@ -73,7 +73,7 @@ class FlareJobs:
         return str(client.token) if client is not None and client.token else ""
 
     def is_heard(self, namespace: str) -> bool:
-        """Whether an institute was in touch within the last seconds; its session outlives that by minutes."""
+        """Whether an institute has a session and was in touch within the last seconds, which sessions outlive."""
         client = self._engine.client_manager.name_to_clients.get(namespace)
         return client is not None and time.time() - float(client.last_connect_time) < HEARD_SECONDS
 
@@ -140,8 +140,8 @@ class FlareJobs:
         if live.job == attempt.job:
             return None
         if not attempt.running_since:
-            silent = any(not self.is_heard(name) for name in attempt.tokens)
-            late = silent or time.monotonic() - attempt.started > START_SECONDS
+            hopeless = not all(self.is_heard(name) for name in attempt.tokens)
+            late = hopeless or time.monotonic() - attempt.started > START_SECONDS
             return Problem("the job reached not all institutes", line=True, reached=False) if late else None
         late = time.monotonic() - attempt.running_since > START_SECONDS
         return Problem(f"the job did not start within {START_SECONDS:.0f} s", reached=False) if late else None

@@ -147,7 +147,7 @@ class Keeper:
     def _here(self, run: str, kept: _Kept) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Whom a job may go to now (nobody: wait), and who is absent."""
         members = kept.coordinator.members()
-        absent = tuple(name for name in members if not (self._flare.token(name) and self._flare.is_heard(name)))
+        absent = tuple(name for name in members if not self._flare.is_heard(name))
         here = tuple(name for name in members if name not in absent)
         waited = kept.absent_for(bool(absent))
         if not absent:
