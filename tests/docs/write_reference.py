@@ -6,16 +6,17 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jazari.settings.test")
 
-from tests.docs import commands_page, errors_page
+from tests.docs import api_page, commands_page, errors_page
 
 
 def main() -> None:
-    """Write both pages; the third, ``cards.md``, is written by ``jazari catalog schemas``."""
+    """Write the pages; one more, ``cards.md``, is written by ``jazari catalog schemas``."""
     import django
 
     django.setup()
     commands_page.PAGE.write_text(commands_page.render(), encoding="utf-8")
     errors_page.PAGE.write_text(errors_page.render(errors_page.written()), encoding="utf-8")
+    api_page.PAGE.write_text(api_page.render(errors_page.written()), encoding="utf-8")
 
 
 if __name__ == "__main__":
