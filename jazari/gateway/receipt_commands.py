@@ -54,7 +54,7 @@ def _words(name: str, value: Any) -> object:
 def list_receipts(
     home: HomeOption,
     project: Annotated[str, typer.Option(help="Only this project's.")] = "",
-    outcome: Annotated[str, typer.Option(help="Only those that ended so (ok, refused, interrupted ...).")] = "",
+    outcome: Annotated[str, typer.Option(help="Only those that ended so: answered, refused, failed ...")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50,
     as_json: JsonOption = False,
 ) -> None:
