@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from jazari.gateway.cards import ResidencyCard, ResidencyRule
+from jazari.gateway.cards import ProviderCard, ResidencyCard, ResidencyRule
 from jazari.gateway.configuration import parse_gateway
 from jazari.gateway.drills.dry_run import Effect
 from jazari.gateway.drills.evaluation import read_evaluation
@@ -15,6 +16,7 @@ from jazari.gateway.policy import Reason
 from tests.docs import api_page, errors_page
 from tests.docs.source import REPOSITORY
 
+RUN = (REPOSITORY / "docs" / "how-to" / "run-a-gateway.md").read_text(encoding="utf-8")
 DRILL = (REPOSITORY / "docs" / "how-to" / "drill-a-gateway.md").read_text(encoding="utf-8")
 POLICY = (REPOSITORY / "docs" / "reference" / "residency-policy.md").read_text(encoding="utf-8")
 SETTINGS = (
@@ -23,10 +25,15 @@ SETTINGS = (
 ROUTE = '[route.chat]\nkind = "chat"\ntargets = [{ provider = "campus", model = "small" }]\n'
 
 
+def blocks(page: str, kind: str) -> list[str]:
+    """The blocks of a kind on a page."""
+    return re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
 def block(page: str, kind: str) -> str:
-    """The only block of a kind on a page."""
-    (found,) = re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    return str(found)
+    """The only one."""
+    (found,) = blocks(page, kind)
+    return found
 
 
 def first_cells(page: str, title: str) -> list[str]:
@@ -40,6 +47,20 @@ def test_the_page_of_the_api_is_that_of_the_code() -> None:
     assert api_page.PAGE.read_text(encoding="utf-8") == api_page.render(written), (
         "run `python -m tests.docs.write_reference` and read what changed"
     )
+
+
+@pytest.mark.parametrize("page", [RUN, POLICY], ids=["run a gateway", "residency policy"])
+def test_the_cards_of_the_examples_are_valid(page: str) -> None:
+    types = {"provider": ProviderCard, "residency": ResidencyCard}
+    for text in blocks(page, "json"):
+        draft = json.loads(text)
+        types[draft["type"]].model_validate_json(json.dumps(draft["card"]))
+
+
+def test_the_settings_of_the_example_are_valid() -> None:
+    config = parse_gateway(block(RUN, "toml"))
+    (card,) = [json.loads(text)["card"] for text in blocks(RUN, "json") if '"provider"' in text]
+    assert config.models_of("embedded") == tuple(model["name"] for model in card["models"])
 
 
 def test_the_schedule_of_the_example_is_valid() -> None:
