@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jazari.catalog.cards.base import Card
 from jazari.gateway.cards import ProviderCard, ResidencyCard, ResidencyRule
 from jazari.gateway.configuration import parse_gateway
 from jazari.gateway.drills.dry_run import Effect
@@ -51,7 +52,7 @@ def test_the_page_of_the_api_is_that_of_the_code() -> None:
 
 @pytest.mark.parametrize("page", [RUN, POLICY], ids=["run a gateway", "residency policy"])
 def test_the_cards_of_the_examples_are_valid(page: str) -> None:
-    types = {"provider": ProviderCard, "residency": ResidencyCard}
+    types: dict[str, type[Card]] = {"provider": ProviderCard, "residency": ResidencyCard}
     for text in blocks(page, "json"):
         draft = json.loads(text)
         types[draft["type"]].model_validate_json(json.dumps(draft["card"]))
