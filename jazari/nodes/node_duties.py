@@ -9,6 +9,7 @@ from jazari.core.audit import AuditEvent
 from jazari.core.canonical import canonical_json
 from jazari.federation import exchange, hooks, presence, root_node
 from jazari.federation.client import RootClient
+from jazari.federation.invitation import network_of
 from jazari.federation.service import RootService
 from jazari.gateway.drills.marker import registry_is_cut
 from jazari.governance import ingestion
@@ -58,7 +59,7 @@ class Notices:
     def run(self, home: Home) -> bool:
         """Wait, up to 25 s, for something new."""
         if self._client is None:
-            self._client = RootClient(exchange.network_of(home), home.namespace, _signer(home))
+            self._client = RootClient(network_of(home), home.namespace, _signer(home))
         version = self._client.wait_for_change(self._version)
         changed, self._version = version != self._version, version
         return changed
@@ -125,7 +126,7 @@ def publish_checkpoint(home: Home) -> bool:
         return False
     if not home.is_root:
         # What cannot be sent would wait in the outbox, where there is one place: people go first.
-        with RootClient(exchange.network_of(home)) as client:
+        with RootClient(network_of(home)) as client:
             client.status()
     draft = Draft("checkpoint", CHECKPOINT, card.model_dump(mode="json"))
     exchange.publish(home, [draft], signer=_signer(home))
@@ -172,7 +173,7 @@ def run_drill(home: Home) -> bool:
     def check_root() -> None:
         # As with checkpoints: the one place in the outbox is for people.
         if not home.is_root:
-            with RootClient(exchange.network_of(home)) as client:
+            with RootClient(network_of(home)) as client:
                 client.status()
 
     return schedule.run_due(home, check_root)

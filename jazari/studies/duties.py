@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from jazari.federation.client import RootClient
-from jazari.federation.exchange import network_of
+from jazari.federation.invitation import network_of
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home
 from jazari.studies.driving import Driver

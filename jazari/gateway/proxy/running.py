@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 
 from jazari.core.errors import JazariError
-from jazari.federation.exchange import network_of
+from jazari.federation.invitation import network_of
 from jazari.federation.root_node import open_key
-from jazari.gateway.addresses import Reach, guarded_connector
+from jazari.gateway.addresses import Reach
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
 from jazari.gateway.drills.control import control
@@ -26,6 +26,7 @@ from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.mirrored import known_directory
 from jazari.gateway.node_calls import NodeIdentity
+from jazari.gateway.proxy.connector import guarded_connector
 from jazari.gateway.proxy.embedded import EmbeddedUpstream
 from jazari.gateway.proxy.live import Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
