@@ -30,7 +30,7 @@ FIGURES = [
 def test_every_attack_of_the_demo_is_shown() -> None:
     shown = [step.removeprefix("Attack: ") for step in STEPS if step.startswith("Attack: ")]
     assert shown == [name for name, _ in ATTACKS]
-    assert DEMO.count("    refused: ") == len(ATTACKS)
+    assert DEMO.partition("✓ Attack: ")[2].count("    refused: ") == len(ATTACKS)
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS if not step.startswith("Attack: ")])
