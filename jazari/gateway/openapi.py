@@ -36,13 +36,11 @@ _ERRORS = {
     408: "The request took too long to arrive.",
     413: "The request is too large.",
     429: "The key's limit is reached: try again after `retry-after` seconds.",
-    502: "The provider broke off or answered nonsense.",
     503: "Nobody can answer now, or the gateway is about to stop: try again.",
-    504: "The provider said nothing in time.",
 }
 _OF_ANY = (405,)
 _OF_KEYED = (401, 408, 413, 503)
-_OF_CALLS = (400, 402, 403, 404, 408, 413, 429, 502, 504)
+_OF_CALLS = (400, 402, 403, 404, 408, 413, 429)
 _OF_EXPLAIN = (400, 403, 404, 408, 413)
 
 

@@ -6,9 +6,11 @@ Mistral's API refuses fields that it does not know, so for it OpenAI's names bec
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from jazari.gateway.proxy.questions import Question
+from jazari.gateway.proxy.upstream import Event
 from jazari.gateway.words import Kind, Protocol
 
 # The last three are other names of the same limit: llama.cpp lets `n_predict` go before `max_tokens`.
@@ -29,6 +31,16 @@ def body_for(question: Question, model: str, protocol: Protocol, most_output: in
     if question.stream:
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def answer_for(kind: Kind, answer: Event, call: str) -> bytes:
+    """What the client is given of a whole answer: the provider's own bytes.
+
+    Vectors get the call's id where they have none, as OpenAI's have: Mistral's client reads no others.
+    """
+    if kind is not Kind.EMBEDDING or answer.chunk is None or "id" in answer.chunk:
+        return answer.raw
+    return b'{"id":' + json.dumps(call).encode() + b"," + answer.raw.lstrip().removeprefix(b"{")
 
 
 def _in_mistrals_words(body: dict[str, Any]) -> dict[str, Any]:

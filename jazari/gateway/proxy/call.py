@@ -33,7 +33,7 @@ from jazari.gateway.errors import (
 from jazari.gateway.guests import Guest
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
-from jazari.gateway.proxy.bodies import body_for
+from jazari.gateway.proxy.bodies import answer_for, body_for
 from jazari.gateway.proxy.events import Heard
 from jazari.gateway.proxy.http import ClientLeft, Headers, Message, Send, error_document, send_bytes
 from jazari.gateway.proxy.live import Live, Provider, Route, now_ms
@@ -210,7 +210,7 @@ class Call:
         answer = await self._try_each(self._ask)
         self.first_byte_ms = now_ms(self.began)
         self._settle(ANSWERED)
-        await send_bytes(send, answer.raw, headers=self.headers)
+        await send_bytes(send, answer_for(self.question.kind, answer, self.id), headers=self.headers)
 
     async def _ask(self, provider: Provider, target: Target) -> Event:
         body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)

@@ -88,6 +88,16 @@ def test_embeddings(client: Mistral, gateway: GatewayUnderTest) -> None:
     assert receipt(gateway).usage.prompt_tokens == answer.usage.prompt_tokens
 
 
+def test_embeddings_of_a_provider_in_openais_form_can_be_read(
+    client: Mistral, mistral: MistralLike, gateway: GatewayUnderTest
+) -> None:
+    mistral.faults.next(Fault.ERROR_503)
+    answer = client.embeddings.create(model="vectors", inputs=["eau", "ماء"])
+    written = receipt(gateway)
+    assert (written.provider, written.id) == ("second", answer.id)
+    assert len(answer.data) == 2
+
+
 def test_a_tool_and_its_answer(client: Mistral) -> None:
     first = client.chat.complete(model="chat", messages=MESSAGES, tools=[TOOL], tool_choice="any")
     message = first.choices[0].message
