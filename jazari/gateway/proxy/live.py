@@ -107,7 +107,7 @@ class Live:
         self.guests = Guests(node, config.offer, clock.now())
         self.draining = False
         self.registry_cut = False
-        """Whether a drill keeps the gateway from reading the catalogue: it decides by what it read before."""
+        """Whether a drill, of the registry or the Root, keeps it from reading the catalogue: it decides as before."""
         self.open_calls = 0
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
