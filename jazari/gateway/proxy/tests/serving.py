@@ -30,6 +30,7 @@ from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.app import Gateway
 from jazari.gateway.proxy.live import NOBODY, STALE_SECONDS, Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
+from jazari.gateway.proxy.protocol import HEADER_SECONDS, bounded
 from jazari.gateway.proxy.running import MOST_CONNECTIONS, guarded_session
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.receipts import Receipt
@@ -117,7 +118,9 @@ class GatewayUnderTest:
         credits: float = 1000.0,  # noqa: A002
         secrets: dict[str, str] | None = None,
         member: Membership | None = None,
+        header_seconds: float = HEADER_SECONDS,
     ) -> None:
+        self._header_seconds = header_seconds
         self.member = member or Membership(NOBODY)
         self.folder, self.config = folder, parse_gateway(text)
         self.known = known or knowledge(self.config)
@@ -197,8 +200,9 @@ class GatewayUnderTest:
         self._stack.callback(reading.cancel)
         certificate, private = self.member.tls or (None, None)
         settings = uvicorn.Config(
-            Gateway(self.live), http="httptools", lifespan="off", log_level="warning", access_log=False,
-            limit_concurrency=MOST_CONNECTIONS, ws="none", ssl_certfile=certificate, ssl_keyfile=private,
+            Gateway(self.live), http=bounded(self._header_seconds), lifespan="off", log_level="warning",
+            access_log=False, limit_concurrency=MOST_CONNECTIONS, ws="none", ssl_certfile=certificate,
+            ssl_keyfile=private,
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
