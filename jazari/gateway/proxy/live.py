@@ -36,6 +36,7 @@ from jazari.gateway.limits import Limiter
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.policy import Decision, decide
+from jazari.gateway.proxy.holding import Bodies
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.tracing import Traces
 from jazari.gateway.proxy.upstream import Label, Patience, Upstream
@@ -104,6 +105,7 @@ class Live:
         self.knowledge = Knowledge()
         self.keys: KeySnapshot = EMPTY
         self.limiter = Limiter()
+        self.bodies = Bodies()
         self.guests = Guests(node, config.offer, clock.now())
         self.draining = False
         self.registry_cut = False
