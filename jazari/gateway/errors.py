@@ -310,12 +310,6 @@ class BodyTooSlow(GatewayError):
     status = 408
 
 
-class BodiesFull(Later):
-    """The bodies of all requests together take as much memory as they may."""
-
-    code = "gateway.bodies-full"
-
-
 class NoSuchPath(GatewayError):
     code = "gateway.no-such-path"
     exit_code = ExitCode.NOT_FOUND

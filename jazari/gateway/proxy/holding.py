@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jazari.gateway.errors import BodiesFull
+from jazari.gateway.proxy.errors import BodiesFull
 
 MOST_HELD = 256_000_000
 """Bytes as they came; what is read from them takes some times as much while it is in use."""

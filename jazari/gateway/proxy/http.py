@@ -9,7 +9,8 @@ import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from jazari.gateway.errors import BodiesFull, BodyTooLarge, BodyTooSlow, GatewayError
+from jazari.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError
+from jazari.gateway.proxy.errors import BodiesFull
 from jazari.gateway.proxy.holding import Hold
 
 Message = MutableMapping[str, Any]

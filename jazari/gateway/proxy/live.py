@@ -36,6 +36,7 @@ from jazari.gateway.limits import Limiter
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.policy import Decision, decide
+from jazari.gateway.proxy.errors import ConnectionClosed
 from jazari.gateway.proxy.holding import Bodies
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.tracing import Traces
@@ -264,6 +265,9 @@ class Live:
                 yield provider
             except (ProviderDeclined, ProviderRefused):
                 provider.breaker.succeeded(given, time.monotonic())
+                raise
+            except ConnectionClosed:
+                provider.breaker.abandoned(given)
                 raise
             except ProviderFailed as error:
                 asked = error.retry_after_seconds if isinstance(error, ProviderBusy) else None

@@ -9,6 +9,7 @@ import aiohttp
 from jazari.gateway.errors import ProviderFailed
 from jazari.gateway.node_calls import Bound, NodeIdentity
 from jazari.gateway.node_errors import ProviderDeclined
+from jazari.gateway.proxy.connections import Connections
 from jazari.gateway.proxy.upstream import PLAIN, Label, Upstream
 
 _DECLINED = (402, 403)
@@ -19,7 +20,7 @@ _WORTH_TELLING = (401, 409)
 class NodeUpstream(Upstream):
     """A gateway of protocol ``jazari``. No bearer secret: each request is signed for it alone."""
 
-    def __init__(self, name: str, address: str, identity: NodeIdentity, session: aiohttp.ClientSession) -> None:
+    def __init__(self, name: str, address: str, identity: NodeIdentity, session: Connections) -> None:
         super().__init__(name, address, {}, session)
         self._identity = identity
 

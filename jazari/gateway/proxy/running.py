@@ -8,12 +8,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import aiohttp
-
 from jazari.core.errors import JazariError
 from jazari.federation.exchange import network_of
 from jazari.federation.root_node import open_key
-from jazari.gateway.addresses import Reach, guarded_connector
+from jazari.gateway.addresses import Reach
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
 from jazari.gateway.drills.control import control
@@ -26,6 +24,7 @@ from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.mirrored import known_directory
 from jazari.gateway.node_calls import NodeIdentity
+from jazari.gateway.proxy.connections import Connections
 from jazari.gateway.proxy.embedded import EmbeddedUpstream
 from jazari.gateway.proxy.live import Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
@@ -44,7 +43,6 @@ LOOK_SECONDS = 1.0
 SYNC_SECONDS = 0.1
 """What a loss of power can take back at most: the receipts of so long."""
 ANCHOR_SECONDS = 60.0
-MOST_CONNECTIONS = 2_000
 _log = logging.getLogger("jazari.gateway")
 
 
@@ -56,7 +54,7 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         stack.callback(journal.close)
         traces = open_traces(config.traces)
         stack.push_async_callback(asyncio.to_thread, traces.close)
-        sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
+        sessions = {reach: await stack.enter_async_context(Connections(reach)) for reach in Reach}
         engines = await stack.enter_async_context(Engines(home.path, wanted_engines(config)))
         identity = node_identity(home, config)
         providers = {
@@ -74,16 +72,6 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         await _anchor(live, home)
 
 
-def guarded_session(reach: Reach) -> aiohttp.ClientSession:
-    """Connections that go only to addresses that ``reach`` allows. Make it inside the event loop."""
-    connector = guarded_connector(reach, limit=MOST_CONNECTIONS, limit_per_host=0)
-    # Neither proxies nor netrc of the shell: nothing goes elsewhere than gateway.toml says.
-    # What is packed is not unpacked: a small answer could become a large one (see ``upstream``).
-    return aiohttp.ClientSession(
-        connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-    )
-
-
 def node_identity(home: Home, config: GatewayConfig) -> NodeIdentity | None:
     """This node's name and publishing key, where a provider is called with them; None where none is.
 
@@ -98,7 +86,7 @@ def _provider(
     home: Home,
     name: str,
     config: ProviderConfig,
-    sessions: dict[Reach, aiohttp.ClientSession],
+    sessions: dict[Reach, Connections],
     engines: Engines,
     identity: NodeIdentity | None,
 ) -> Provider:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import aiohttp
 import uvicorn
 
 from jazari.gateway.authorization import KeyFacts, KeySnapshot, ProjectFacts
@@ -28,10 +27,10 @@ from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.app import Gateway
+from jazari.gateway.proxy.connections import MOST_CONNECTIONS, Connections
 from jazari.gateway.proxy.live import NOBODY, STALE_SECONDS, Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
 from jazari.gateway.proxy.protocol import HEADER_SECONDS, bounded
-from jazari.gateway.proxy.running import MOST_CONNECTIONS, guarded_session
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.receipts import Receipt
 from jazari.gateway.tests import policy_builders as build
@@ -187,7 +186,7 @@ class GatewayUnderTest:
         self._stack.callback(journal.close)
         providers = {}
         for name, one in self.config.provider.items():
-            session: aiohttp.ClientSession = await self._stack.enter_async_context(guarded_session(one.reach))
+            session: Connections = await self._stack.enter_async_context(Connections(one.reach))
             secret = self._secrets.get(name)
             headers = {"authorization": f"Bearer {secret}"} if secret else {}
             upstream = Upstream(name, one.address or "", headers, session)

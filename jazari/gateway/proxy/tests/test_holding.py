@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from jazari.gateway.errors import BodiesFull
+from jazari.gateway.proxy.errors import BodiesFull
 from jazari.gateway.proxy.holding import Bodies, Hold
 from jazari.gateway.proxy.http import LARGEST_BODY
 from jazari.gateway.proxy.tests.serving import GatewayUnderTest, key, toml
