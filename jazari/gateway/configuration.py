@@ -87,8 +87,9 @@ class ProviderConfig(_Settings):
     """``[provider.NAME]``: who computes, as this node reaches it.
 
     ``card`` is the record that attests who runs it. ``private_address``: it may be on loopback, a private or link-local
-    address; else such addresses are refused when they are dialled. ``most_at_once`` counts calls; ``threads`` is of the
-    embedded engine, None for its own choice.
+    address; else such addresses are refused when they are dialled. ``image_addresses``: one that is in the node's own
+    network, or embedded, is given images by address too, and may fetch from there. ``most_at_once`` counts calls;
+    ``threads`` is of the embedded engine, None for its own choice.
     """
 
     card: Reference
@@ -96,6 +97,7 @@ class ProviderConfig(_Settings):
     address: str | None = None
     secret: SecretPlace | None = None
     private_address: bool = False
+    image_addresses: bool = False
     most_at_once: int = Field(default=16, ge=1, le=10_000)
     threads: int | None = Field(default=None, ge=1, le=1024)
 
@@ -120,6 +122,11 @@ class ProviderConfig(_Settings):
             raise ValueError("another institute's gateway has an https address, and no secret: this node signs")
         _check_reach(self.address, self.reach)
         return self
+
+    @property
+    def takes_image_addresses(self) -> bool:
+        """Whether it may be told to fetch an image: from inside the own network only if the operator says so."""
+        return self.image_addresses or self.reach is Reach.PUBLIC
 
     @property
     def reach(self) -> Reach:

@@ -34,7 +34,7 @@ from jazari.gateway.guests import Guest
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import body_for
-from jazari.gateway.proxy.errors import ConnectionClosed
+from jazari.gateway.proxy.errors import ConnectionClosed, ImageAddressRefused
 from jazari.gateway.proxy.events import Heard
 from jazari.gateway.proxy.http import ClientLeft, Headers, Message, Send, error_document, send_bytes
 from jazari.gateway.proxy.live import Live, Provider, Route, now_ms
@@ -47,6 +47,8 @@ from jazari.gateway.words import DataClass, Kind, Usage
 
 ANSWERED, REFUSED, FAILED, LEFT, BROKEN = "answered", "refused", "failed", "client left", "broken off"
 RECEIPT_HEADER, PROVIDER_HEADER = b"jazari-receipt", b"jazari-provider"
+IMAGE_ADDRESS = "image-address"
+"""On receipts, in place of a policy's decision: the provider may not be told to fetch an image."""
 CLIENT_LEFT = 499
 """Of no standard, but known from web servers' logs: there was nobody to send a status to."""
 _STREAM_HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
@@ -141,10 +143,18 @@ class Call:
 
     def _refuse_what_no_model_takes(self) -> None:
         allowed = [one for one in self.route.config.targets if self.live.decide(one, self.data_class).allowed]
-        if not any(self.live.fits(target, self.question) for target in allowed):
+        fitting = [target for target in allowed if self.live.fits(target, self.question)]
+        if not fitting:
             raise BadQuestion(
                 f"No model of {self.route.alias} that the policy allows takes such a request, with images or tools: "
                 "leave them out, or use another model."
+            )
+        if not any(self.live.may_fetch_for(target, self.question) for target in fitting):
+            self.tried += [Tried(provider=one.provider, outcome=REFUSED, decision=IMAGE_ADDRESS) for one in fitting]
+            raise ImageAddressRefused(
+                f"The providers of {self.route.alias} fetch no images from addresses: send each image in the request "
+                "itself, as a data: URL.",
+                param="messages",
             )
 
     def _reserve(self) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from jazari.gateway.errors import Later, ProviderFailed
+from jazari.gateway.errors import BadQuestion, Later, ProviderFailed
 
 
 class BodiesFull(Later):
     """The bodies of all requests together take as much memory as they may."""
 
     code = "gateway.bodies-full"
+
+
+class ImageAddressRefused(BadQuestion):
+    """An image given by its address, which every provider that may answer would fetch from inside the own network."""
+
+    code = "gateway.image-address"
 
 
 class ConnectionClosed(ProviderFailed):

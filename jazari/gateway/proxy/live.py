@@ -65,7 +65,8 @@ class Provider:
         at = self.breaker.retry_at()
         waits = None if at is None or at <= now else at - now
         most, busy, waiting = self.config.most_at_once, self.places.busy, self.places.waiting
-        return ProviderState(self.breaker.health(now), self.breaker.ready(now), waits, busy, waiting, most)
+        health, ready = self.breaker.health(now), self.breaker.ready(now)
+        return ProviderState(health, ready, waits, busy, waiting, most, self.config.takes_image_addresses)
 
 
 class Route:
@@ -222,7 +223,15 @@ class Live:
     ) -> Target | None:
         """The best target not tried yet that can take ``question``; None if there is none."""
         usable = candidates(route.config, self._states(route), self._decisions(route, data_class, guest), self._rng)
-        return next((t for t in usable if t not in tried and self.fits(t, question)), None)
+        return next((t for t in usable if t not in tried and self.takes(t, question)), None)
+
+    def takes(self, target: Target, question: Question) -> bool:
+        """Whether ``question`` may go to that model: it fits, and lets nobody fetch from inside the own network."""
+        return self.fits(target, question) and self.may_fetch_for(target, question)
+
+    def may_fetch_for(self, target: Target, question: Question) -> bool:
+        """Whether the provider may be told where the images of ``question`` are, if they are not in it."""
+        return not question.image_addresses or self.config.provider[target.provider].takes_image_addresses
 
     def fits(self, target: Target, question: Question) -> bool:
         """Whether the model is declared to take images and tools, where the question has them."""
