@@ -191,7 +191,7 @@ class GatewayUnderTest:
             headers = {"authorization": f"Bearer {secret}"} if secret else {}
             upstream = Upstream(name, one.address or "", headers, session)
             if one.protocol is Protocol.JAZARI and self.member.identity is not None:
-                upstream = NodeUpstream(name, one.address or "", self.member.identity, session)
+                upstream = NodeUpstream(name, one.address or "", self.member.identity.headers, session)
             providers[name] = Provider(name, one, upstream)
         self.live = Live(self.config, providers, Ledger(journal), Metrics(), node=self.member.node)
         self.live.swap_in(self.known, self._snapshot(self.keys), self.member.directory)
