@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -30,13 +30,20 @@ class RootClient:
     """Calls to the Root of ``network``; ``signer`` and ``namespace`` are needed for signed ones only.
 
     Every method raises ``RootUnreachable``, or the error that the Root answered with. One client may be used
-    by several threads.
+    by several threads. ``check`` is called before a call and before its answer counts, and may raise.
     """
 
-    def __init__(self, network: NetworkFile, namespace: str = "", signer: Signer | None = None) -> None:
+    def __init__(
+        self,
+        network: NetworkFile,
+        namespace: str = "",
+        signer: Signer | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.network = network
         self.namespace = namespace
         self._signer = signer
+        self._check = check
         self._http = httpx.Client(
             base_url=network.root_url,
             verify=pinned_tls(network.tls_certificate_pem),
@@ -105,12 +112,14 @@ class RootClient:
         return {"authorization": value}
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        self._check()
         with self._plain_errors(), self._http.stream(method, path, **options) as response:
             data = bytearray()
             for piece in response.iter_bytes():
                 data += piece
                 if len(data) > _LARGEST_ANSWER:
                     raise RootRefused("The Root's answer is far too long: ask its team what is wrong.")
+        self._check()
         if response.status_code >= 400:
             raise error_from(response.status_code, bytes(data))
         return _document(bytes(data))

@@ -18,6 +18,7 @@ FederationError
 ├── NotAdmitted          federation.not-admitted       the board has not signed yet
 ├── DirectoryDiffers     federation.directory-differs  the directory says other than what was asked
 ├── RootUnreachable      federation.root-unreachable
+│   └── RootCutOff       federation.root-cut-off        a drill keeps this node from the Root for a while
 ├── RootRefused          federation.root-refused       the Root answered with an error
 ├── NotConnected         federation.not-connected      nobody checks cards in this process
 ├── NotRoot              federation.not-root           a command for the other role
@@ -118,6 +119,12 @@ class DirectoryDiffers(FederationError):
 class RootUnreachable(FederationError):
     code = "federation.root-unreachable"
     exit_code = ExitCode.UNAVAILABLE
+
+
+class RootCutOff(RootUnreachable):
+    """A drill keeps this node from exchanging anything with the Root, for a while."""
+
+    code = "federation.root-cut-off"
 
 
 class RootRefused(FederationError):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from jazari.core import events
 from jazari.federation import operations, root_node
 from jazari.federation.client import RootClient
+from jazari.federation.cut_off import ROOT, SENTENCE, what_is_cut
+from jazari.federation.errors import RootCutOff
 from jazari.federation.invitation import network_of
 from jazari.federation.network_events import NetworkSynced
 from jazari.settings.home import Home
+from jazari.settings.network import NetworkFile
+from jazari.trust.errors import SourceUnavailable
 from jazari.trust.http_source import HttpSource
 from jazari.trust.keys import Signer
 from jazari.trust.publication import Publication, Receipt
@@ -24,12 +29,39 @@ from jazari.trust.sources import FolderSource
 def open_reader(home: Home) -> Reader:
     """The reader of ``home``'s mirror: from the Root over HTTPS, or at the Root from its own repository."""
     network = network_of(home)
-    source = (
-        FolderSource(home.repository)
-        if home.is_root
-        else HttpSource(f"{network.root_url}/repository", network.tls_certificate_pem)
-    )
+    source = FolderSource(home.repository) if home.is_root else _RootSource(home, network)
     return Reader(home.mirror, source, network.trusted_root_bytes)
+
+
+def root_client(home: Home, signer: Signer | None = None) -> RootClient:
+    """A client of the Root for ``home``; with ``signer``, its publishing key, also for what is signed.
+
+    Raises ``RootCutOff`` at every call while a drill keeps this node from the Root.
+    """
+    return RootClient(network_of(home), home.namespace, signer, partial(_check_line, home))
+
+
+def _check_line(home: Home) -> None:
+    if what_is_cut(home) == ROOT:
+        raise RootCutOff(SENTENCE)
+
+
+class _RootSource(HttpSource):
+    """The Root's repository, of which nothing is read while a drill keeps ``home`` from the Root."""
+
+    def __init__(self, home: Home, network: NetworkFile) -> None:
+        super().__init__(f"{network.root_url}/repository", network.tls_certificate_pem)
+        self._home = home
+
+    def _range(self, path: str, start: int, length: int | None) -> Iterator[bytes]:
+        self._check()
+        for chunk in super()._range(path, start, length):
+            self._check()
+            yield chunk
+
+    def _check(self) -> None:
+        if what_is_cut(self._home) == ROOT:
+            raise SourceUnavailable(SENTENCE)
 
 
 def sync(home: Home, reader: Reader | None = None) -> RefreshReport:
@@ -81,7 +113,7 @@ class _Upload:
             repository = root_node.writable_repository(self._home)
             return operations.accept_publication(repository, self._home.namespace, publication)
         if self._client is None:
-            self._client = RootClient(network_of(self._home), self._home.namespace, self._signer)
+            self._client = root_client(self._home, self._signer)
         return self._client.publish(publication)
 
     def close(self) -> None:

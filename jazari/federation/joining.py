@@ -12,9 +12,9 @@ from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
 from jazari.core.files import plain_os_errors, write_atomic
 from jazari.federation import hooks, tls
-from jazari.federation.client import RootClient
 from jazari.federation.enrolment import EnrolmentRequest, SignedEnrolment, parse_enrolment, sign_enrolment
 from jazari.federation.errors import DirectoryDiffers, EnrolmentMissing, NotAdmitted, NotRoot
+from jazari.federation.exchange import root_client
 from jazari.federation.founding import LOCAL_HOSTS, undone_on_error
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home, NodeConfig
@@ -91,7 +91,7 @@ def remember_network(home: Home, network: NetworkFile) -> None:
 
 def send_request(home: Home, signed: SignedEnrolment) -> dict[str, Any]:
     """Send the request to the Root; its state there."""
-    with RootClient(NetworkFile.read(home.network_file)) as client:
+    with root_client(home) as client:
         state = client.enrol(signed.to_bytes())
     detail = {"digest": signed.request.digest}
     events.emit(AuditEvent("federation.enrolment-sent", home.namespace, home.namespace, detail))

@@ -51,9 +51,10 @@ def explain_offline(
     decisions = {
         target: decide(known.residency, data_class, known.facts.get(target.provider), today) for target in route.targets
     }
+    chosen = {target.provider: config.provider[target.provider] for target in route.targets}
     states = {
-        target.provider: ProviderState(most_at_once=config.provider[target.provider].most_at_once)
-        for target in route.targets
+        name: ProviderState(most_at_once=one.most_at_once, image_addresses=one.takes_image_addresses)
+        for name, one in chosen.items()
     }
     return explain(alias, route, states, decisions)
 

@@ -21,6 +21,7 @@ from jazari.catalog.registry import explain
 from jazari.catalog.texts import Line, Title
 from jazari.core.errors import BadIdentifier
 from jazari.core.identifiers import RecordRef, check_name, check_namespace
+from jazari.federation.cut_off import REGISTRY, ROOT
 from jazari.gateway.addresses import Reach, address_of, check_address
 from jazari.gateway.cards import HttpsAddress, ModelName
 from jazari.gateway.countries import ANY, Country
@@ -31,8 +32,6 @@ from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import DataClass, Kind, Protocol
 
-REGISTRY, ROOT = "registry", "root"
-"""What a drill can cut, or speak of, besides a provider."""
 SCRIPTS = ("arabic", "latin", "tifinagh", "other")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -88,8 +87,9 @@ class ProviderConfig(_Settings):
     """``[provider.NAME]``: who computes, as this node reaches it.
 
     ``card`` is the record that attests who runs it. ``private_address``: it may be on loopback, a private or link-local
-    address; else such addresses are refused when they are dialled. ``most_at_once`` counts calls; ``threads`` is of the
-    embedded engine, None for its own choice.
+    address; else such addresses are refused when they are dialled. ``image_addresses``: one that is in the node's own
+    network, or embedded, is given images by address too, and may fetch from there. ``most_at_once`` counts calls;
+    ``threads`` is of the embedded engine, None for its own choice.
     """
 
     card: Reference
@@ -97,6 +97,7 @@ class ProviderConfig(_Settings):
     address: str | None = None
     secret: SecretPlace | None = None
     private_address: bool = False
+    image_addresses: bool = False
     most_at_once: int = Field(default=16, ge=1, le=10_000)
     threads: int | None = Field(default=None, ge=1, le=1024)
 
@@ -121,6 +122,11 @@ class ProviderConfig(_Settings):
             raise ValueError("another institute's gateway has an https address, and no secret: this node signs")
         _check_reach(self.address, self.reach)
         return self
+
+    @property
+    def takes_image_addresses(self) -> bool:
+        """Whether it may be told to fetch an image: from inside the own network only if the operator says so."""
+        return self.image_addresses or self.reach is Reach.PUBLIC
 
     @property
     def reach(self) -> Reach:
@@ -285,8 +291,8 @@ class GatewayConfig(_Settings):
         if taken:
             raise ValueError(f"no provider can be called {taken[0]}: drills mean something else by it")
         if self.drill is not None:
-            if self.drill.cut != REGISTRY and self.drill.cut not in self.provider:
-                raise ValueError(f"the drill cuts {self.drill.cut}, which is neither a provider nor the registry")
+            if self.drill.cut not in {REGISTRY, ROOT, *self.provider}:
+                raise ValueError(f"the drill cuts {self.drill.cut}, which is neither a provider, registry nor root")
             unknown = [alias for alias in self.drill.routes if alias not in self.route]
             if unknown:
                 raise ValueError(f"the drill names the route {unknown[0]}, which is not declared")
@@ -311,6 +317,16 @@ class GatewayConfig(_Settings):
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  to be dialled
         scheme = "https" if self.uses_tls else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+
+    def cut_with(self, what: str, root: str) -> tuple[str, ...]:
+        """The providers that a cut of ``what`` severs: itself, or for the Root its gateway, by who signs its card.
+
+        ``root`` is the namespace of the Root's node.
+        """
+        if what != ROOT:
+            return (what,) if what in self.provider else ()
+        nodes = {name: one.card for name, one in self.provider.items() if one.protocol is Protocol.JAZARI}
+        return tuple(name for name, card in nodes.items() if RecordRef.parse(card).namespace == root)
 
     def models_of(self, provider: str) -> tuple[str, ...]:
         """The models that routes ask of ``provider``, each once."""

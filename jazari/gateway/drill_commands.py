@@ -25,9 +25,7 @@ drill_app = make_app("Drills: cut a provider off on purpose, measure what that d
 @command(drill_app, "run", example="jazari drill run --cut campus --seconds 30 --dry-run")
 def run(
     home: HomeOption,
-    cut: Annotated[
-        str, typer.Option("--cut", help="A provider of gateway.toml, `registry`, or `root` (dry run only).")
-    ],
+    cut: Annotated[str, typer.Option("--cut", help="A provider of gateway.toml, `registry`, or `root`.")],
     *,
     mode: Annotated[Mode, typer.Option(help="Attempts fail at once, or hang until patience ends.")] = Mode.REFUSE,
     seconds: Annotated[float, typer.Option(help="How long it is cut off.")] = 30.0,
@@ -89,8 +87,10 @@ def _forecast(node: Home, what: str, routes: list[str]) -> Forecast:
     from jazari.gateway.queries import keys_snapshot
 
     config = read_gateway(node.path)
-    known = read_knowledge(config, node.namespace, known_directory(node.mirror))
-    return forecast(config, known, keys_snapshot(), what, clock.now().date(), routes)
+    directory = known_directory(node.mirror)
+    known = read_knowledge(config, node.namespace, directory)
+    away = config.cut_with(what, directory.root if directory else "")
+    return forecast(config, known, keys_snapshot(), what, away, clock.now().date(), routes)
 
 
 def _tell_forecast(out: Output, told: Forecast, most: int) -> None:

@@ -118,6 +118,7 @@ def explain(
             "policy": target.decision.policy,
             "rule": target.decision.rule,
             "share": target.share,
+            "image_addresses": target.state.image_addresses,
         }
         for target in explanation.targets
     ]

@@ -299,6 +299,7 @@ def _explanation() -> Document:
         "running": _COUNT,
         "waiting": _COUNT,
         "most_at_once": _COUNT,
+        "image_addresses": _FLAG,
     }
     target = {
         "provider": _TEXT,

@@ -17,7 +17,7 @@ class ProviderState:
     """How a provider stands: its breaker, and calls running and waiting.
 
     ``ready``: whether the breaker lets a call start now. ``retry_in``: seconds until it does, None if it does now or
-    nobody can say.
+    nobody can say. ``image_addresses``: whether it may be given images by address, which it then fetches itself.
     """
 
     health: Health = Health.CLOSED
@@ -26,6 +26,7 @@ class ProviderState:
     running: int = 0
     waiting: int = 0
     most_at_once: int = 1
+    image_addresses: bool = False
 
 
 @dataclass(frozen=True)

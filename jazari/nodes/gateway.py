@@ -17,6 +17,7 @@ import uvicorn
 from jazari.core.errors import JazariError
 from jazari.gateway.configuration import GatewayConfig, read_gateway
 from jazari.gateway.proxy.logs import log_to
+from jazari.gateway.proxy.protocol import HEADER_SECONDS, bounded
 from jazari.nodes.signs_of_life import show_life
 from jazari.nodes.supervision import bind
 from jazari.settings.home import Home
@@ -41,7 +42,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def create_server(home: Home, config: GatewayConfig, live: Live) -> Server:
+def create_server(home: Home, config: GatewayConfig, live: Live, header_seconds: float = HEADER_SECONDS) -> Server:
     """The server of the gateway of ``home``: plain HTTP on loopback, else TLS with the node's certificate."""
     from jazari.gateway.proxy.app import Gateway  # tables can be imported only once Django is set up
 
@@ -49,7 +50,7 @@ def create_server(home: Home, config: GatewayConfig, live: Live) -> Server:
     settings = uvicorn.Config(
         Gateway(live),
         **tls,  # type: ignore[arg-type]
-        http="httptools",
+        http=bounded(header_seconds),
         loop="uvloop",
         log_config=None,
         access_log=False,

@@ -9,9 +9,8 @@ from jazari.core.audit import AuditEvent
 from jazari.core.canonical import canonical_json
 from jazari.federation import exchange, hooks, presence, root_node
 from jazari.federation.client import RootClient
-from jazari.federation.invitation import network_of
+from jazari.federation.cut_off import what_is_cut
 from jazari.federation.service import RootService
-from jazari.gateway.drills.marker import registry_is_cut
 from jazari.governance import ingestion
 from jazari.governance import operations as trail
 from jazari.governance.cards import CheckpointCard
@@ -59,7 +58,7 @@ class Notices:
     def run(self, home: Home) -> bool:
         """Wait, up to 25 s, for something new."""
         if self._client is None:
-            self._client = RootClient(network_of(home), home.namespace, _signer(home))
+            self._client = exchange.root_client(home, _signer(home))
         version = self._client.wait_for_change(self._version)
         changed, self._version = version != self._version, version
         return changed
@@ -87,8 +86,8 @@ class Sync:
         self._told: dict[str, str] = {}
 
     def run(self, home: Home) -> bool:
-        """Read what is new; whether anything was. Nothing while a drill has cut the registry."""
-        if registry_is_cut(home):
+        """Read what is new; whether anything was. Nothing while a drill has cut the registry or the Root."""
+        if what_is_cut(home):
             return False
         # A reader belongs to one thread: its index is one database connection.
         reader = self._reader = self._reader or exchange.open_reader(home)
@@ -126,7 +125,7 @@ def publish_checkpoint(home: Home) -> bool:
         return False
     if not home.is_root:
         # What cannot be sent would wait in the outbox, where there is one place: people go first.
-        with RootClient(network_of(home)) as client:
+        with exchange.root_client(home) as client:
             client.status()
     draft = Draft("checkpoint", CHECKPOINT, card.model_dump(mode="json"))
     exchange.publish(home, [draft], signer=_signer(home))
@@ -173,7 +172,7 @@ def run_drill(home: Home) -> bool:
     def check_root() -> None:
         # As with checkpoints: the one place in the outbox is for people.
         if not home.is_root:
-            with RootClient(network_of(home)) as client:
+            with exchange.root_client(home) as client:
                 client.status()
 
     return schedule.run_due(home, check_root)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from jazari.federation.client import RootClient
-from jazari.federation.invitation import network_of
+from jazari.federation.exchange import root_client
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home
 from jazari.studies.driving import Driver
@@ -29,7 +28,7 @@ def drive_runs(home: Home) -> bool:
 @lru_cache(maxsize=1)
 def _follower(home: Home) -> Follower:
     node = _node(home)
-    client = RootClient(network_of(home), home.namespace, open_key(home.publishing_key))
+    client = root_client(home, open_key(home.publishing_key))
 
     def ask_root(reference: str) -> dict[str, Any]:
         return client.ask(run_path(reference), PURPOSE)

@@ -108,7 +108,12 @@ class DrillCard(Card):
 
     title: Title = Field(description="Which drill this is.")
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] = Field(description="Of the drill.")
-    what: Name = Field(description="The provider that was cut off, or `registry`.")
+    what: Name = Field(
+        description=(
+            "The provider that was cut off; or `registry`, or `root`: all that the node exchanges with the Root, its "
+            "gateway included, but for the study engine's own connection."
+        )
+    )
     mode: Mode = Field(description="`refuse`: attempts failed at once; `blackhole`: they hung.")
     began: Moment = Field(description="When the measurement began.")
     routes: list[Alias] = Field(min_length=1, max_length=100, description="Routes that were called.")

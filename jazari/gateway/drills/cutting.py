@@ -12,10 +12,10 @@ from jazari.core import clock
 from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import token
-from jazari.gateway.configuration import REGISTRY, ROOT
-from jazari.gateway.drills.errors import BadOrder, CutAlready, NothingToCut
-from jazari.gateway.drills.marker import clear_marker, write_marker
+from jazari.federation.cut_off import REGISTRY, ROOT, clear_cut, write_cut
+from jazari.gateway.drills.errors import CutAlready, NothingToCut
 from jazari.gateway.drills.orders import CutOrder
+from jazari.gateway.mirrored import known_directory
 from jazari.gateway.proxy.live import Live
 from jazari.governance.spool import write_event
 from jazari.settings.home import Home
@@ -25,12 +25,13 @@ _log = logging.getLogger("jazari.gateway")
 
 @dataclass(frozen=True)
 class Cut:
-    """A cut that is on. ``until``: when it ends, on the clock of ``time.monotonic``."""
+    """A cut that is on. ``until``: when it ends, on the clock of ``time.monotonic``; ``severed``: providers."""
 
     id: str
     order: CutOrder
     began: str
     until: float
+    severed: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
         """For who asks about the state."""
@@ -47,15 +48,15 @@ class Cutter:
         self._timer: asyncio.TimerHandle | None = None
         self._writing: set[asyncio.Task[None]] = set()
         self.current: Cut | None = None
-        clear_marker(home)  # of a gateway that died
+        clear_cut(home)  # of a gateway that died
 
     def cut(self, order: CutOrder) -> Cut:
-        """Follow ``order``; raises ``CutAlready``, ``NothingToCut`` or ``BadOrder``."""
+        """Follow ``order``; raises ``CutAlready`` or ``NothingToCut``."""
         if self.current is not None:
             raise CutAlready(f"{self.current.order.what} is cut off now: wait until that drill is over.")
-        self._apply(order)
+        severed = self._apply(order)
         now = time.monotonic()
-        made = Cut(token(8), order, clock.timestamp(), now + order.seconds)
+        made = Cut(token(8), order, clock.timestamp(), now + order.seconds, severed)
         self.current = made
         self._timer = asyncio.get_running_loop().call_later(order.seconds, self.mend, made, "its time is over")
         self._tell("gateway.cut-began", made, {"mode": str(order.mode), "seconds": round(order.seconds)})
@@ -68,11 +69,11 @@ class Cutter:
         self.current = None
         if self._timer is not None:
             self._timer.cancel()
-        if made.order.what == REGISTRY:
+        for name in made.severed:
+            self._live.providers[name].upstream.way.mend()
+        if made.order.what in (REGISTRY, ROOT):
             self._live.registry_cut = False
-            clear_marker(self._home)
-        else:
-            self._live.providers[made.order.what].upstream.way.mend()
+            clear_cut(self._home)
         self._tell("gateway.cut-ended", made, {"why": why})
 
     async def close(self) -> None:
@@ -81,20 +82,25 @@ class Cutter:
             self.mend(self.current, "the gateway stops")
         await asyncio.gather(*self._writing, return_exceptions=True)
 
-    def _apply(self, order: CutOrder) -> None:
-        what = order.what
-        if what == ROOT:
-            raise BadOrder(
-                "The Root is not cut by the gateway: `jazari drill run --cut root --dry-run` says what stops."
-            )
-        if what == REGISTRY:
-            write_marker(self._home, order.seconds)
+    def _apply(self, order: CutOrder) -> tuple[str, ...]:
+        """Cut it; the providers that are severed."""
+        severed = self._providers_of(order.what)
+        if order.what in (REGISTRY, ROOT):
+            write_cut(self._home, order.what, order.seconds)
             self._live.registry_cut = True
-        elif what in self._live.providers:
-            self._live.providers[what].upstream.way.sever(order.mode)
-        else:
+        for name in severed:
+            self._live.providers[name].upstream.way.sever(order.mode)
+        return severed
+
+    def _providers_of(self, what: str) -> tuple[str, ...]:
+        if what == ROOT and self._home.is_root:
+            raise NothingToCut("This node is the Root: cut a provider, or the registry.")
+        directory = known_directory(self._home.mirror) if what == ROOT else None
+        severed = self._live.config.cut_with(what, directory.root if directory else "")
+        if not severed and what not in (REGISTRY, ROOT):
             known = ", ".join(sorted(self._live.providers)) or "none"
-            raise NothingToCut(f"There is no provider {what!r} in gateway.toml: cut one of {known}, or the registry.")
+            raise NothingToCut(f"There is no provider {what!r} in gateway.toml: cut one of {known}, registry or root.")
+        return severed
 
     def _tell(self, kind: str, made: Cut, detail: dict[str, Any]) -> None:
         _log.warning("%s %s %s", kind, made.order.what, detail)

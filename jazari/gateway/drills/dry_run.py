@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from jazari.federation.cut_off import REGISTRY, ROOT
 from jazari.gateway.authorization import KeySnapshot
-from jazari.gateway.configuration import REGISTRY, ROOT, GatewayConfig, RouteConfig
+from jazari.gateway.configuration import GatewayConfig, RouteConfig
 from jazari.gateway.drills.errors import NothingToCut
 from jazari.gateway.policy import Facts, decide
 from jazari.gateway.routing import Explanation, ProviderState, explain
@@ -64,16 +65,25 @@ class Forecast:
 _SAYS = {
     REGISTRY: "The gateway and the node's sync read nothing new: calls go on by the policy and facts read before.",
     ROOT: (
-        "The gateway asks the Root nothing: calls go on. Sync, publishing, enrolment and runs of studies wait until it "
-        "is there again. The gateway cannot cut the Root, so this is all that a drill says of it."
+        "Nothing is sent to the Root's gateway and nothing new is read: other calls go on by policy and facts as they "
+        "were. Sync, publishing and what this node asks about runs of studies wait until the Root is there again. "
+        "A study engine's own connection is not cut, nor are calls that the Root's gateway makes here."
     ),
 }
 
 
 def forecast(
-    config: GatewayConfig, known: Knowledge, keys: KeySnapshot, what: str, today: date, routes: Iterable[str] = ()
+    config: GatewayConfig,
+    known: Knowledge,
+    keys: KeySnapshot,
+    what: str,
+    away: Collection[str],
+    today: date,
+    routes: Iterable[str] = (),
 ) -> Forecast:
     """What cutting ``what`` would do to ``routes`` (all by default), as if all other providers were well.
+
+    ``away``: the providers that go with it (``GatewayConfig.cut_with``).
 
     Raises ``NothingToCut`` for a name that is neither a provider, ``registry`` nor ``root``.
     """
@@ -84,7 +94,7 @@ def forecast(
         )
     chosen = {alias: config.route[alias] for alias in (tuple(routes) or config.route)}
     lines = tuple(
-        _line(alias, route, data_class, known, what, today)
+        _line(alias, route, data_class, known, away, today)
         for alias, route in chosen.items()
         for data_class in DataClass
     )
@@ -93,13 +103,14 @@ def forecast(
     return Forecast(what, lines, _projects(keys, lines), says, until)
 
 
-def _line(alias: str, route: RouteConfig, data_class: DataClass, known: Knowledge, what: str, today: date) -> Line:
+def _line(
+    alias: str, route: RouteConfig, data_class: DataClass, known: Knowledge, away: Collection[str], today: date
+) -> Line:
     decisions = {
         target: decide(known.residency, data_class, known.facts.get(target.provider), today) for target in route.targets
     }
-    away = ProviderState(ready=False)
     now = explain(alias, route, {}, decisions)
-    then = explain(alias, route, {what: away}, decisions)
+    then = explain(alias, route, dict.fromkeys(away, ProviderState(ready=False)), decisions)
     left = tuple(dict.fromkeys(report.provider for report in then.usable))
     return Line(alias, data_class, _effect(now, then), _first(now), _first(then), left)
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jazari.catalog.cards.base import Moment
 from jazari.catalog.registry import explain
-from jazari.gateway.configuration import REGISTRY, Alias, Name
+from jazari.federation.cut_off import REGISTRY, ROOT
+from jazari.gateway.configuration import Alias, Name
 from jazari.gateway.drills.errors import BadDrill, BadDrillReport
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.receipts import Tried
@@ -56,8 +57,8 @@ class Plan(_Model):
 
     @property
     def provider(self) -> str:
-        """The provider that is cut; empty for the registry."""
-        return "" if self.what == REGISTRY else self.what
+        """The provider that is cut; empty for the registry and the Root."""
+        return "" if self.what in (REGISTRY, ROOT) else self.what
 
     @property
     def whole_seconds(self) -> float:

@@ -24,7 +24,7 @@ class _Order(BaseModel):
 
 
 class CutOrder(_Order):
-    """Cut ``what`` (a provider of gateway.toml, or ``registry``) for at most ``seconds``.
+    """Cut ``what`` (a provider of gateway.toml, ``registry`` or ``root``) for at most ``seconds``.
 
     It ends before that when whoever ordered it mends it or closes the connection.
     """

@@ -10,7 +10,8 @@ from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.core.canonical import digest
 from jazari.core.files import locked, plain_os_errors
-from jazari.gateway.configuration import REGISTRY, ROOT, GatewayConfig
+from jazari.federation.cut_off import REGISTRY, ROOT
+from jazari.gateway.configuration import GatewayConfig
 from jazari.gateway.drills.card import DrillCard
 from jazari.gateway.drills.errors import BadDrill, NothingToCut
 from jazari.gateway.drills.evaluation import Evaluation
@@ -33,7 +34,7 @@ def routes_of(config: GatewayConfig, what: str, asked: Sequence[str] = ()) -> di
     """
     if what not in (REGISTRY, ROOT) and what not in config.provider:
         names = ", ".join(sorted(config.provider)) or "none"
-        raise NothingToCut(f"There is no provider {what[:60]!r} in gateway.toml: cut one of {names}, or the registry.")
+        raise NothingToCut(f"There is no provider {what[:60]!r} in gateway.toml: cut one of {names}, registry or root.")
     unknown = [alias for alias in asked if alias not in config.route]
     if unknown:
         raise NoSuchRoute(f"There is no route {unknown[0][:80]!r} in gateway.toml: name one of its routes.")

@@ -36,6 +36,8 @@ from jazari.gateway.receipt_files import find_receipt_of
 from jazari.gateway.words import Kind
 
 CLASS_HEADER = CLASS_NAME.encode()
+HOLD = "jazari.hold"
+"""Where a request's scope keeps its share of the memory for bodies."""
 MOST_READERS = 4
 """Receipts looked for at the same time: each reads a file of several megabytes."""
 _log = logging.getLogger("jazari.gateway")
@@ -75,7 +77,8 @@ class Gateway:
             await send(message)
 
         try:
-            await self._handler(scope)(scope, receive, tracked)
+            with self._live.bodies.hold() as scope[HOLD]:
+                await self._handler(scope)(scope, receive, tracked)
         except ClientLeft:
             return
         except GatewayError as error:
@@ -137,10 +140,10 @@ class Gateway:
         authorization = header(scope, b"authorization")
         if not authorization.startswith(SCHEME):
             key = self._live.admit(authorization)
-            return key, None, await read_body(scope, receive)
+            return key, None, await read_body(scope, receive, scope[HOLD])
         data_class, relayed_for = header(scope, CLASS_HEADER), header(scope, RELAYED_HEADER.encode())
         arrival = self._live.arrive(authorization, scope["path"].removeprefix("/v1"), data_class, relayed_for)
-        body = await read_body(scope, receive)
+        body = await read_body(scope, receive, scope[HOLD])
         key, guest = self._live.admit_guest(arrival, body)
         return key, guest, body
 

@@ -34,6 +34,7 @@ from jazari.gateway.guests import Guest
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import answer_for, body_for
+from jazari.gateway.proxy.errors import ConnectionClosed, ImageAddressRefused
 from jazari.gateway.proxy.events import Heard
 from jazari.gateway.proxy.http import ClientLeft, Headers, Message, Send, error_document, send_bytes
 from jazari.gateway.proxy.live import Live, Provider, Route, now_ms
@@ -46,11 +47,15 @@ from jazari.gateway.words import DataClass, Kind, Usage
 
 ANSWERED, REFUSED, FAILED, LEFT, BROKEN = "answered", "refused", "failed", "client left", "broken off"
 RECEIPT_HEADER, PROVIDER_HEADER = b"jazari-receipt", b"jazari-provider"
+IMAGE_ADDRESS = "image-address"
+"""On receipts, in place of a policy's decision: the provider may not be told to fetch an image."""
 CLIENT_LEFT = 499
 """Of no standard, but known from web servers' logs: there was nobody to send a status to."""
 _STREAM_HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 _REFUSALS = (PolicyRefuses, ProviderRefused, OutOfCredits, BadQuestion)
 T = TypeVar("T")
+Attempt = Callable[[Provider, Target, bool], Awaitable[T]]
+"""Asks a provider for its model's answer; the last says whether on a fresh connection."""
 _log = logging.getLogger("jazari.gateway")
 
 
@@ -138,10 +143,18 @@ class Call:
 
     def _refuse_what_no_model_takes(self) -> None:
         allowed = [one for one in self.route.config.targets if self.live.decide(one, self.data_class).allowed]
-        if not any(self.live.fits(target, self.question) for target in allowed):
+        fitting = [target for target in allowed if self.live.fits(target, self.question)]
+        if not fitting:
             raise BadQuestion(
                 f"No model of {self.route.alias} that the policy allows takes such a request, with images or tools: "
                 "leave them out, or use another model."
+            )
+        if not any(self.live.may_fetch_for(target, self.question) for target in fitting):
+            self.tried += [Tried(provider=one.provider, outcome=REFUSED, decision=IMAGE_ADDRESS) for one in fitting]
+            raise ImageAddressRefused(
+                f"The providers of {self.route.alias} fetch no images from addresses: send each image in the request "
+                "itself, as a data: URL.",
+                param="messages",
             )
 
     def _reserve(self) -> None:
@@ -163,31 +176,45 @@ class Call:
     def _most_output(self) -> int:
         return self._most_of_one * self.question.choices
 
-    async def _try_each(self, attempt: Callable[[Provider, Target], Awaitable[T]]) -> T:
+    async def _try_each(self, attempt: Attempt[T]) -> T:
         """What the first provider gives that does not fail; nobody else is asked once the client was sent a byte."""
         tried: list[Target] = []
         while len(tried) < self.route.config.attempts and (target := self._next(tried)):
             tried.append(target)
-            self.target, self.decision = target, self.live.decide(target, self.data_class, self.guest)
-            wait = self.route.config.first_token_seconds
             try:
-                async with self.live.at(target, self.key.project, self.data_class, wait, self.guest) as provider:
-                    # Again: a place may have taken long to come free, and the receipt names what let the call go.
-                    self.decision, self._asked = self.live.decide(target, self.data_class, self.guest), True
-                    with self.live.traces.attempt(target.provider, target.model):
-                        return await attempt(provider, target)
-            except (ProviderFailed, PolicyRefuses) as error:
-                if isinstance(error, PolicyRefuses):
-                    self.decision = self.live.decide(target, self.data_class, self.guest)
-                self._asked = self.first_byte_ms is not None
-                self._note(target, error.outcome if isinstance(error, ProviderFailed) else REFUSED)
-                _log.warning("%s: %s (%s)", self.id, error, error.code)
+                return await self._try_on_a_line(target, attempt)
+            except (ProviderFailed, PolicyRefuses):
                 if self.first_byte_ms is not None:
                     raise
-            except ProviderRefused:
-                self._note(target, REFUSED)
-                raise
         raise self._nobody(tried)
+
+    async def _try_on_a_line(self, target: Target, attempt: Attempt[T]) -> T:
+        """Once; and once more where a kept connection was closed just then, on a fresh one."""
+        try:
+            return await self._try(target, attempt, fresh=False)
+        except ConnectionClosed:
+            return await self._try(target, attempt, fresh=True)
+
+    async def _try(self, target: Target, attempt: Attempt[T], fresh: bool) -> T:
+        """One attempt, noted for the receipt if it fails."""
+        self.target, self.decision = target, self.live.decide(target, self.data_class, self.guest)
+        wait = self.route.config.first_token_seconds
+        try:
+            async with self.live.at(target, self.key.project, self.data_class, wait, self.guest) as provider:
+                # Again: a place may have taken long to come free, and the receipt names what let the call go.
+                self.decision, self._asked = self.live.decide(target, self.data_class, self.guest), True
+                with self.live.traces.attempt(target.provider, target.model):
+                    return await attempt(provider, target, fresh)
+        except (ProviderFailed, PolicyRefuses) as error:
+            if isinstance(error, PolicyRefuses):
+                self.decision = self.live.decide(target, self.data_class, self.guest)
+            self._asked = self.first_byte_ms is not None
+            self._note(target, error.outcome if isinstance(error, ProviderFailed) else REFUSED)
+            _log.warning("%s: %s (%s)", self.id, error, error.code)
+            raise
+        except ProviderRefused:
+            self._note(target, REFUSED)
+            raise
 
     def _next(self, tried: list[Target]) -> Target | None:
         return self.live.next_target(self.route, self.data_class, self.question, tried, self.guest)
@@ -212,19 +239,20 @@ class Call:
         self._settle(ANSWERED)
         await send_bytes(send, answer_for(self.question.kind, answer, self.id), headers=self.headers)
 
-    async def _ask(self, provider: Provider, target: Target) -> Event:
+    async def _ask(self, provider: Provider, target: Target, fresh: bool) -> Event:
         body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
         label = self.live.label(target, self.data_class, self.guest)
-        answer = await provider.upstream.ask(self.question.kind, body, self.route.patience, label)
+        answer = await provider.upstream.ask(self.question.kind, body, self.route.patience, label, fresh=fresh)
         self.heard.take(answer.chunk or {})
         self._note(target, ANSWERED)
         return answer
 
     async def _stream(self, send: Send) -> None:
-        async def attempt(provider: Provider, target: Target) -> None:
+        async def attempt(provider: Provider, target: Target, fresh: bool) -> None:
             body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
             label = self.live.label(target, self.data_class, self.guest)
-            async with provider.upstream.stream(self.question.kind, body, self.route.patience, label) as events:
+            patience, kind = self.route.patience, self.question.kind
+            async with provider.upstream.stream(kind, body, patience, label, fresh=fresh) as events:
                 await self._pass_on(await anext(events), events, target, send)
 
         try:

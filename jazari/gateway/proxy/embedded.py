@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
-
 from jazari.gateway.embedded.supervisor import Engines
+from jazari.gateway.proxy.connections import Connections
 from jazari.gateway.proxy.upstream import Event, Label, Patience, Upstream
 from jazari.gateway.words import Kind
 
@@ -16,20 +15,22 @@ from jazari.gateway.words import Kind
 class EmbeddedUpstream(Upstream):
     """An ``Upstream`` to whichever engine runs the model that is asked for; ``EngineAway`` while none does."""
 
-    def __init__(self, name: str, engines: Engines, session: aiohttp.ClientSession) -> None:
+    def __init__(self, name: str, engines: Engines, session: Connections) -> None:
         super().__init__(name, "", {}, session)
         self._engines = engines
 
-    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label) -> Event:
+    async def ask(
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, *, fresh: bool = False
+    ) -> Event:
         """The whole answer to ``body``."""
-        return await self._now(kind, body).ask(kind, body, patience, label)
+        return await self._now(kind, body).ask(kind, body, patience, label, fresh=fresh)
 
     @asynccontextmanager
     async def stream(
-        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, *, fresh: bool = False
     ) -> AsyncIterator[AsyncIterator[Event]]:
         """The events of the answer to ``body``."""
-        async with self._now(kind, body).stream(kind, body, patience, label) as events:
+        async with self._now(kind, body).stream(kind, body, patience, label, fresh=fresh) as events:
             yield events
 
     def _now(self, kind: Kind, body: dict[str, Any]) -> Upstream:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from jazari.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError
+from jazari.gateway.proxy.errors import BodiesFull
+from jazari.gateway.proxy.holding import Hold
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -20,7 +22,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 LARGEST_BODY = 20_000_000
 """Bytes: images travel inside requests, as base64."""
 MOST_DISCARDED = 5 * LARGEST_BODY
-"""Bytes of a body too large that are read all the same: a client still sending would lose the answer to a reset."""
+"""Bytes of a body that is not taken, but read all the same: a client still sending would lose the answer to a reset."""
 DISCARD_SECONDS = 10.0
 SLOWEST_SECONDS = 60.0
 _TYPES = {
@@ -50,16 +52,21 @@ def header(scope: Scope, name: bytes) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body; ``BodyTooLarge`` above ``LARGEST_BODY`` bytes, ``BodyTooSlow``, ``ClientLeft``."""
+async def read_body(scope: Scope, receive: Receive, hold: Hold) -> bytes:
+    """The whole body, which ``hold`` counts as it comes.
+
+    Raises ``BodyTooLarge`` above ``LARGEST_BODY`` bytes, ``BodiesFull``, ``BodyTooSlow`` or ``ClientLeft``.
+    """
     announced = header(scope, b"content-length")
     size = int(announced[:18]) if announced.isascii() and announced.isdecimal() else 0
     try:
         async with asyncio.timeout(SLOWEST_SECONDS):
             if size > LARGEST_BODY:
                 raise _too_large()
-            return await _read(receive)
-    except BodyTooLarge:
+            hold.expect(size)
+            return await _read(receive, hold)
+    except (BodyTooLarge, BodiesFull):
+        hold.release()
         if size <= MOST_DISCARDED:
             await _discard(receive)
         raise
@@ -67,7 +74,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         raise BodyTooSlow(f"The request took more than {SLOWEST_SECONDS:.0f} s to arrive: send it again.") from None
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, hold: Hold) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -78,6 +85,7 @@ async def _read(receive: Receive) -> bytes:
         size += len(part)
         if size > LARGEST_BODY:
             raise _too_large()
+        hold.add(len(part))
         parts.append(part)
         if not message.get("more_body"):
             return b"".join(parts)
@@ -126,6 +134,6 @@ async def send_error(send: Send, error: GatewayError) -> None:
     more.extend(error.headers)
     if error.status == 401:
         more.append((b"www-authenticate", b"Bearer"))
-    if isinstance(error, BodyTooLarge | BodyTooSlow):
+    if isinstance(error, BodyTooLarge | BodyTooSlow | BodiesFull):
         more.append((b"connection", b"close"))  # the rest of the body is not wanted
     await send_json(send, error_document(error), error.status, more)

@@ -36,6 +36,8 @@ from jazari.gateway.limits import Limiter
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.policy import Decision, decide
+from jazari.gateway.proxy.errors import ConnectionClosed
+from jazari.gateway.proxy.holding import Bodies
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.tracing import Traces
 from jazari.gateway.proxy.upstream import Label, Patience, Upstream
@@ -63,7 +65,8 @@ class Provider:
         at = self.breaker.retry_at()
         waits = None if at is None or at <= now else at - now
         most, busy, waiting = self.config.most_at_once, self.places.busy, self.places.waiting
-        return ProviderState(self.breaker.health(now), self.breaker.ready(now), waits, busy, waiting, most)
+        health, ready = self.breaker.health(now), self.breaker.ready(now)
+        return ProviderState(health, ready, waits, busy, waiting, most, self.config.takes_image_addresses)
 
 
 class Route:
@@ -104,10 +107,11 @@ class Live:
         self.knowledge = Knowledge()
         self.keys: KeySnapshot = EMPTY
         self.limiter = Limiter()
+        self.bodies = Bodies()
         self.guests = Guests(node, config.offer, clock.now())
         self.draining = False
         self.registry_cut = False
-        """Whether a drill keeps the gateway from reading the catalogue: it decides by what it read before."""
+        """Whether a drill, of the registry or the Root, keeps it from reading the catalogue: it decides as before."""
         self.open_calls = 0
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
@@ -219,7 +223,15 @@ class Live:
     ) -> Target | None:
         """The best target not tried yet that can take ``question``; None if there is none."""
         usable = candidates(route.config, self._states(route), self._decisions(route, data_class, guest), self._rng)
-        return next((t for t in usable if t not in tried and self.fits(t, question)), None)
+        return next((t for t in usable if t not in tried and self.takes(t, question)), None)
+
+    def takes(self, target: Target, question: Question) -> bool:
+        """Whether ``question`` may go to that model: it fits, and lets nobody fetch from inside the own network."""
+        return self.fits(target, question) and self.may_fetch_for(target, question)
+
+    def may_fetch_for(self, target: Target, question: Question) -> bool:
+        """Whether the provider may be told where the images of ``question`` are, if they are not in it."""
+        return not question.image_addresses or self.config.provider[target.provider].takes_image_addresses
 
     def fits(self, target: Target, question: Question) -> bool:
         """Whether the model is declared to take images and tools, where the question has them."""
@@ -262,6 +274,9 @@ class Live:
                 yield provider
             except (ProviderDeclined, ProviderRefused):
                 provider.breaker.succeeded(given, time.monotonic())
+                raise
+            except ConnectionClosed:
+                provider.breaker.abandoned(given)
                 raise
             except ProviderFailed as error:
                 asked = error.retry_after_seconds if isinstance(error, ProviderBusy) else None

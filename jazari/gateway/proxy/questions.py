@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -112,7 +113,7 @@ class Question:
     ``body`` is the JSON as it came. ``prompt_bytes``: UTF-8 bytes of all that can become tokens: texts, tools, schema,
     and every field that we do not know; ``items``: messages or inputs; ``script``: what most of its last text is
     written in; ``choices``: answers computed. ``most_output``: the client's own limit of tokens for each of them, or
-    None.
+    None. ``image_addresses``: some image is not in the request, but somewhere to be fetched from.
     """
 
     kind: Kind
@@ -126,6 +127,7 @@ class Question:
     wants_usage: bool = False
     most_output: int | None = None
     choices: int = 1
+    image_addresses: bool = False
     extras: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -220,6 +222,7 @@ def _generating(kind: Kind, form: Any, body: dict[str, Any]) -> Question:
         wants_usage=bool(form.stream_options and form.stream_options.include_usage),
         most_output=min(limits) if limits else None,
         choices=max(form.n or 1, form.best_of or 1) * (1 if kind is Kind.CHAT else len(texts)),
+        image_addresses=kind is Kind.CHAT and any(map(_is_elsewhere, _image_parts(form))),
         extras=frozenset(name for name in ("tools", "response_format") if body.get(name)),
     )
 
@@ -242,6 +245,18 @@ def _chat_texts(form: Any) -> tuple[list[str], int]:
         )
         texts.append(said)
     return texts, images
+
+
+def _image_parts(form: Any) -> Iterator[_ImagePart]:
+    for message in form.messages:
+        if isinstance(message.content, list):
+            yield from (part for part in message.content if isinstance(part, _ImagePart))
+
+
+def _is_elsewhere(part: _ImagePart) -> bool:
+    """Whether the image is not in the request itself: whatever is no ``data:`` may be fetched, or read from a disk."""
+    image = part.image_url
+    return not (image if isinstance(image, str) else image.url).startswith("data:")
 
 
 def _dumped(fields: dict[str, Any], but: frozenset[str]) -> str:

@@ -8,11 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import aiohttp
-
 from jazari.core.errors import JazariError
-from jazari.federation.invitation import network_of
-from jazari.federation.root_node import open_key
 from jazari.gateway.addresses import Reach
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
@@ -25,9 +21,9 @@ from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.mirrored import known_directory
-from jazari.gateway.node_calls import NodeIdentity
-from jazari.gateway.proxy.connector import guarded_connector
+from jazari.gateway.proxy.connections import Connections
 from jazari.gateway.proxy.embedded import EmbeddedUpstream
+from jazari.gateway.proxy.identity import OwnIdentity, own_identity
 from jazari.gateway.proxy.live import Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
 from jazari.gateway.proxy.tracing import open_traces
@@ -45,8 +41,8 @@ LOOK_SECONDS = 1.0
 SYNC_SECONDS = 0.1
 """What a loss of power can take back at most: the receipts of so long."""
 ANCHOR_SECONDS = 60.0
-MOST_CONNECTIONS = 2_000
 _log = logging.getLogger("jazari.gateway")
+Chore = Callable[[Live, Home], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -57,16 +53,18 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         stack.callback(journal.close)
         traces = open_traces(config.traces)
         stack.push_async_callback(asyncio.to_thread, traces.close)
-        sessions = {reach: await stack.enter_async_context(guarded_session(reach)) for reach in Reach}
+        sessions = {reach: await stack.enter_async_context(Connections(reach)) for reach in Reach}
         engines = await stack.enter_async_context(Engines(home.path, wanted_engines(config)))
-        identity = node_identity(home, config)
+        identity = own_identity(home, config)
         providers = {
             name: _provider(home, name, one, sessions, engines, identity) for name, one in config.provider.items()
         }
         node = Node(home.namespace, home.is_root)
         live = Live(config, providers, Ledger(journal), Metrics(), node=node, traces=traces, engines=engines)
         await _look(live, home)
-        for seconds, chore in ((LOOK_SECONDS, _look), (SYNC_SECONDS, _sync), (ANCHOR_SECONDS, _anchor)):
+        chores = ((LOOK_SECONDS, _look), (LOOK_SECONDS, _renewal(identity)), (SYNC_SECONDS, _sync),
+                  (ANCHOR_SECONDS, _anchor))  # fmt: skip
+        for seconds, chore in chores:
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
             stack.push_async_callback(_ended, task)
         await stack.enter_async_context(control(live, home))
@@ -75,44 +73,24 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         await _anchor(live, home)
 
 
-def guarded_session(reach: Reach) -> aiohttp.ClientSession:
-    """Connections that go only to addresses that ``reach`` allows. Make it inside the event loop."""
-    connector = guarded_connector(reach, limit=MOST_CONNECTIONS, limit_per_host=0)
-    # Neither proxies nor netrc of the shell: nothing goes elsewhere than gateway.toml says.
-    # What is packed is not unpacked: a small answer could become a large one (see ``upstream``).
-    return aiohttp.ClientSession(
-        connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-    )
-
-
-def node_identity(home: Home, config: GatewayConfig) -> NodeIdentity | None:
-    """This node's name and publishing key, where a provider is called with them; None where none is.
-
-    Raises where the key cannot be opened: a gateway that could not sign would only fail later.
-    """
-    if not any(provider.protocol is Protocol.JAZARI for provider in config.provider.values()):
-        return None
-    return NodeIdentity(home.namespace, network_of(home).name, open_key(home.publishing_key))
-
-
 def _provider(
     home: Home,
     name: str,
     config: ProviderConfig,
-    sessions: dict[Reach, aiohttp.ClientSession],
+    sessions: dict[Reach, Connections],
     engines: Engines,
-    identity: NodeIdentity | None,
+    identity: OwnIdentity | None,
 ) -> Provider:
     session = sessions[config.reach]
     if config.protocol is Protocol.EMBEDDED:
         return Provider(name, config, EmbeddedUpstream(name, engines, session))
     if config.protocol is Protocol.JAZARI and identity is not None:
-        return Provider(name, config, NodeUpstream(name, config.address or "", identity, session))
+        return Provider(name, config, NodeUpstream(name, config.address or "", identity.headers, session))
     headers = {"authorization": f"Bearer {read_secret(home.path, config.secret)}"} if config.secret else {}
     return Provider(name, config, Upstream(name, config.address or "", headers, session))
 
 
-async def _repeat(seconds: float, chore: Callable[[Live, Home], Awaitable[None]], live: Live, home: Home) -> None:
+async def _repeat(seconds: float, chore: Chore, live: Live, home: Home) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
@@ -150,6 +128,14 @@ def _directory(home: Home) -> Directory | None:
     except JazariError as error:
         _log.warning("No call from or to another institute: %s (%s)", error, error.code)
         return None
+
+
+def _renewal(identity: OwnIdentity | None) -> Chore:
+    async def renew(_live: Live, _home: Home) -> None:
+        if identity is not None and await asyncio.to_thread(identity.renew):
+            _log.info("The publishing key has changed: calls to other institutes are signed with %s", identity.key_id)
+
+    return renew
 
 
 async def _sync(live: Live, _home: Home) -> None:

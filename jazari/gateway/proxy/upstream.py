@@ -27,6 +27,7 @@ from jazari.gateway.errors import (
     ProviderSilent,
 )
 from jazari.gateway.node_errors import ProviderNotItself
+from jazari.gateway.proxy.connections import Connections
 from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
 from jazari.gateway.proxy.severing import Way
 from jazari.gateway.words import DataClass, Kind
@@ -79,7 +80,7 @@ class Upstream:
     ``address`` is the API's base (``https://host/v1``); ``headers`` hold its secret. A drill cuts its ``way``.
     """
 
-    def __init__(self, name: str, address: str, headers: dict[str, str], session: aiohttp.ClientSession) -> None:
+    def __init__(self, name: str, address: str, headers: dict[str, str], session: Connections) -> None:
         self.name = name
         self.way = Way(name)
         self._address = address.rstrip("/")
@@ -87,19 +88,24 @@ class Upstream:
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
         self._session = session
 
-    async def ask(self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label) -> Event:
-        """The whole answer to ``body``; raises ``ProviderFailed`` or ``ProviderRefused``."""
-        async with self._opened(kind, body, patience, label) as response:
+    async def ask(
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, *, fresh: bool = False
+    ) -> Event:
+        """The whole answer to ``body``; raises ``ProviderFailed`` or ``ProviderRefused``.
+
+        ``fresh``: on a connection of its own, since a kept one was closed (``ConnectionClosed``).
+        """
+        async with self._opened(kind, body, patience, label, fresh) as response:
             # Headers may come long before a whole answer is computed, which only the time in all bounds.
             data = await _within(patience.whole, _read_bounded(response, LARGEST_ANSWER))
             return Event(data, _answer_in(kind, parse_event(data)))
 
     @asynccontextmanager
     async def stream(
-        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, *, fresh: bool = False
     ) -> AsyncIterator[AsyncIterator[Event]]:
         """The events of the answer to ``body``; leaving the context early hangs up on the provider."""
-        async with self._opened(kind, body, patience, label) as response:
+        async with self._opened(kind, body, patience, label, fresh) as response:
             if response.content_type != "text/event-stream":
                 raise BadAnswer(f"{self.name} answered with {response.content_type[:60]} where events were asked for.")
             yield self._events(kind, response, patience)
@@ -124,15 +130,15 @@ class Upstream:
 
     @asynccontextmanager
     async def _opened(
-        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, fresh: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         hopeless = patience.connect + patience.first_token
-        async with self.way.attempt(hopeless), self._answered(kind, body, patience, label) as response:
+        async with self.way.attempt(hopeless), self._answered(kind, body, patience, label, fresh) as response:
             yield response
 
     @asynccontextmanager
     async def _answered(
-        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label
+        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, fresh: bool
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         timeout = aiohttp.ClientTimeout(total=patience.whole, sock_connect=patience.connect)
         data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -140,6 +146,7 @@ class Upstream:
         try:
             request = self._session.post(
                 self._address + PATHS[kind],
+                fresh=fresh,
                 data=data,
                 timeout=timeout,
                 allow_redirects=False,

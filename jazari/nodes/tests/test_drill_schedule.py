@@ -14,10 +14,10 @@ from jazari.core import clock
 from jazari.core.errors import Busy
 from jazari.core.files import locked
 from jazari.federation import exchange
+from jazari.federation.cut_off import REGISTRY, clear_cut, write_cut
 from jazari.gateway.configuration import DrillSettings, parse_gateway
 from jazari.gateway.drills import schedule
 from jazari.gateway.drills.errors import GatewayNotRunning
-from jazari.gateway.drills.marker import clear_marker, write_marker
 from jazari.gateway.drills.reports import reports_folder, write_report
 from jazari.gateway.drills.tests.test_figures import USUAL, call, measured
 from jazari.gateway.errors import BadGatewayConfig
@@ -121,12 +121,19 @@ def test_never_two_at_once(home: Home) -> None:
 
 @pytest.mark.parametrize(
     "drill",
-    ['cut = "third"', 'cut = "root"', 'cut = "first"\nseconds = 0', 'cut = "first"\nroutes = ["nowhere"]',
+    ['cut = "third"', 'cut = "first"\nseconds = 0', 'cut = "first"\nroutes = ["nowhere"]',
      'cut = "first"\nevery_days = 0', 'cut = "first"\nmore = 1'],
 )  # fmt: skip
 def test_a_schedule_that_cannot_be_kept_is_refused(drill: str) -> None:
     with pytest.raises(BadGatewayConfig):
         parse_gateway(f"{toml({'first': 'http://127.0.0.1:9/v1'})}\n[drill]\n{drill}\n")
+
+
+def test_the_root_can_be_cut_month_by_month() -> None:
+    config = parse_gateway(f'{toml({"first": "http://127.0.0.1:9/v1"})}\n[drill]\ncut = "root"\n')
+    assert config.drill is not None
+    plan = schedule.plan_of(config, config.drill)
+    assert (plan.what, plan.provider, set(plan.routes)) == ("root", "", set(config.route))
 
 
 def test_no_provider_may_be_called_as_what_else_is_cut() -> None:
@@ -136,9 +143,9 @@ def test_no_provider_may_be_called_as_what_else_is_cut() -> None:
 
 def test_a_cut_registry_keeps_the_nodes_sync_from_reading(home: Home) -> None:
     assert node_duties.Sync().run(home)
-    write_marker(home, 60)
+    write_cut(home, REGISTRY, 60)
     assert not node_duties.Sync().run(home)
-    clear_marker(home)
+    clear_cut(home)
     keep(home, "scheduled-20261101-000000.json", 3)
     schedule.run_due(home, Checks())
     assert node_duties.Sync().run(home)

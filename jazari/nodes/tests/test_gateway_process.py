@@ -9,15 +9,18 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import openai
 import psutil
 import pytest
 
+from jazari.gateway.configuration import GatewayConfig
 from jazari.gateway.embedded import store
 from jazari.gateway.listening import FILE, read_place
+from jazari.gateway.proxy.live import Live
+from jazari.gateway.proxy.protocol import HEADER_SECONDS, BoundedProtocol
 from jazari.nodes import gateway
 from jazari.nodes.processes import ProcessSpec
 from jazari.nodes.supervision import PARTS, STOP_SECONDS, Supervisor, parts_of, specs
@@ -111,6 +114,13 @@ def test_only_the_gateway_is_given_time_to_finish(tmp_path: Path) -> None:
     usual = ProcessSpec("thing", []).stop_seconds
     assert given == {"web": usual, "worker": usual, "engine": usual, "gateway": STOP_SECONDS["gateway"]}
     assert given["gateway"] > gateway.DRAIN_SECONDS
+
+
+def test_its_server_gives_strangers_a_short_time(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "home", NodeConfig(role="institute", namespace="rabat"))
+    protocol: Any = gateway.create_server(home, GatewayConfig(), cast("Live", None)).config.http_protocol_class
+    assert issubclass(protocol, BoundedProtocol)
+    assert protocol.header_seconds == HEADER_SECONDS <= 10
 
 
 def test_each_process_is_killed_when_its_own_time_is_over(tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ from typer.testing import CliRunner
 
 from jazari.catalog.operations import publish_draft
 from jazari.core import clock
-from jazari.federation import exchange, root_node
+from jazari.core.errors import JazariError
+from jazari.federation import exchange, governing, joining, root_node, rotation
 from jazari.federation.founding import propose
 from jazari.gateway import operations
 from jazari.gateway.configuration import FILE, read_gateway
 from jazari.gateway.journal import segments
 from jazari.gateway.network_commands import network_app
+from jazari.gateway.node_calls import Bound, NodeIdentity
+from jazari.gateway.proxy.identity import OwnIdentity
 from jazari.gateway.proxy.running import running
 from jazari.gateway.receipt_files import journal_folder
 from jazari.gateway.scopes import Scope
@@ -36,6 +39,7 @@ from jazari.testing.live_network import LiveNetwork, free_port, serving
 from jazari.testing.providers.openai_like import OpenAILike
 from jazari.testing.waiting import until
 from jazari.trust.ceremonies.proposals import propose_revocation
+from jazari.trust.keys import generate_key
 from jazari.trust.records import Draft
 
 pytestmark = pytest.mark.slow
@@ -154,6 +158,66 @@ def ask(home: Home, secret: str, alias: str) -> httpx.Response:
 
 def revoke(network: LiveNetwork, name: str) -> None:
     network.finish(propose(network.root, propose_revocation(root_node.repository(network.root), name)))
+
+
+def rotate(network: LiveNetwork, name: str) -> None:
+    """A new publishing key for ``name``, which the board signs and the institute then takes into use."""
+    home = network.institutes[name]
+    joining.send_request(home, rotation.prepare_rotation(home, None))
+    path, _ = governing.propose_requests(network.root, [name])
+    network.finish(path)
+    network.join(name)
+
+
+def call_as(identity: NodeIdentity, home: Home) -> httpx.Response:
+    """A call to the gateway of ``home``, signed by ``identity``."""
+    body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "x"}]}).encode()
+    headers = identity.headers(Bound(home.namespace, "/chat/completions", "internal"), body)
+    url = f"https://127.0.0.1:{read_gateway(home.path).port}/v1/chat/completions"
+    return httpx.post(url, content=body, headers=headers, verify=False, trust_env=False)  # noqa: S501
+
+
+def test_the_own_identity_follows_the_key_that_can_be_opened(network: LiveNetwork) -> None:
+    fes = network.institutes["fes"]
+    identity = OwnIdentity(fes)
+    first = identity.key_id
+    assert not identity.renew()
+    kept = fes.publishing_key.rename(fes.publishing_key.with_name("kept.pem"))
+    assert not identity.renew()  # while the file is exchanged there may be none
+    fes.publishing_key.write_text("no key")
+    with pytest.raises(JazariError):
+        identity.renew()
+    assert identity.key_id == first
+    fes.publishing_key.unlink()
+    generate_key(fes.publishing_key, None)
+    assert identity.renew()
+    assert identity.key_id != first
+    kept.replace(fes.publishing_key)
+    assert identity.renew()
+    assert identity.key_id == first
+
+
+def test_a_rotated_key_signs_calls_without_a_restart(network: LiveNetwork) -> None:
+    wiring.connect()
+    wiring.register_cards()
+    dakhla, fes = network.institutes["dakhla"], network.institutes["fes"]
+    with ExitStack() as stack:
+        model = stack.enter_context(OpenAILike())
+        stack.enter_context(serving(network.root))
+        offer_at(dakhla, model)
+        secret = use_at(fes, "dakhla")
+        stack.enter_context(gateway(dakhla))
+        stack.enter_context(gateway(fes))
+        assert ask(fes, secret, "dakhla").status_code == 200
+        old = NodeIdentity("fes", network.network.name, network.signer("fes"))
+        assert call_as(old, dakhla).status_code == 200
+        rotate(network, "fes")
+        exchange.sync(dakhla)
+        until(lambda: call_as(old, dakhla).status_code == 401, "dakhla has heard of the new key", 20)
+        until(lambda: ask(fes, secret, "dakhla").status_code == 200, "fes signs with the new key", 20)
+        told = len(receipts(dakhla))
+        assert ask(fes, secret, "dakhla").status_code == 200
+        assert [one["key"] for one in receipts(dakhla)[told:]] == ["node:fes"]
 
 
 def test_offered_found_called_and_revoked(network: LiveNetwork) -> None:

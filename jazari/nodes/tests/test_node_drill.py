@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from jazari.federation.cut_off import what_is_cut
 from jazari.gateway.configuration import read_gateway
 from jazari.gateway.drills.measures import Outcome
 from jazari.gateway.drills.reports import read_report
@@ -84,4 +85,12 @@ def test_a_drill_as_it_is_typed(running: Node, tmp_path: Path) -> None:
     assert [kind for kind in kinds if "cut" in kind] == ["gateway.cut-began", "gateway.cut-ended"]
     trail = COMMANDS.run("audit", "list", home=home)
     assert "gateway.drill-run" in json.dumps(trail)
-    assert running.refused("run", "--cut", "root").code == "gateway.bad-order"
+
+
+def test_calls_go_on_while_the_root_is_cut_off(running: Node) -> None:
+    words = ("--seconds", "1", "--around", "1", "--rate", "10", "--routes", "chat")
+    card = running.run("run", "--cut", "root", *words)["card"]
+    assert (card["what"], card["recovery"]["returned_ms"]) == ("root", None)
+    assert [phase["lost"] + phase["refused"] for phase in card["phases"]] == [0, 0, 0]
+    assert card["phases"][1]["answered"] > 0
+    assert what_is_cut(running.home) == ""

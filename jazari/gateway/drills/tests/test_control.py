@@ -12,17 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from jazari.core.errors import JazariError
+from jazari.federation.cut_off import REGISTRY, ROOT, what_is_cut
+from jazari.gateway.configuration import parse_gateway
 from jazari.gateway.drills.errors import BadOrder, CutAlready, GatewayNotRunning, NothingToCut
-from jazari.gateway.drills.marker import registry_is_cut
 from jazari.gateway.drills.operator import Operator
 from jazari.gateway.drills.orders import LARGEST_ORDER
 from jazari.gateway.drills.sockets import connect, control_path
 from jazari.gateway.drills.tests.homes import Controlled, new_home
 from jazari.gateway.proxy.severing import Mode
-from jazari.gateway.proxy.tests.serving import key, toml
+from jazari.gateway.proxy.tests.serving import key, knowledge, toml
+from jazari.gateway.tests.network_builders import ROOT as ROOT_NODE
+from jazari.gateway.tests.network_builders import directory
+from jazari.settings.home import Home, NodeConfig
+from jazari.testing.providers.openai_like import OpenAILike
 from jazari.testing.waiting import until
 
 SECRET, KEY = key(project="drills")
@@ -114,7 +120,6 @@ def test_another_user_is_refused_even_where_the_folders_are_open(gateway: Contro
         b'{"do":"cut","what":"../etc","seconds":5}',
         b'{"do":"cut","what":"first","seconds":5,"mode":"burn"}',
         b'{"do":"cut","what":"first","seconds":5,"more":1}',
-        b'{"do":"cut","what":"root","seconds":5}',
         b'{"do":"mend"}',
         b'{"do":"state","project":7}',
         b"\xff\xfe",
@@ -183,18 +188,77 @@ def test_a_registry_that_is_cut_is_known_to_the_nodes_other_processes(gateway: C
     with Operator(gateway.socket) as operator:
         operator.cut("registry", Mode.REFUSE, 60)
         assert gateway.live.registry_cut
-        assert registry_is_cut(gateway.home)
+        assert what_is_cut(gateway.home) == REGISTRY
         operator.mend()
         assert not gateway.live.registry_cut
-        assert not registry_is_cut(gateway.home)
+        assert what_is_cut(gateway.home) == ""
+
+
+@pytest.fixture
+def beside_root(tmp_path: Path) -> Iterator[tuple[Controlled, OpenAILike]]:
+    """A gateway that asks the Root's gateway, then another institute's, then a model of its own, which answers."""
+    home = new_home(tmp_path / "home")
+    (home.mirror / "targets").mkdir(parents=True)
+    (home.mirror / "targets" / "directory.json").write_bytes(directory().to_bytes())
+    with OpenAILike() as model:
+        text = toml({"above": "https://127.0.0.1:9/v1", "fes": "https://127.0.0.1:9/v1", "own": model.url})
+        for name, institute in (("above", ROOT_NODE), ("fes", "fes")):
+            old = f'card = "rabat/provider/{name}@1"\nprotocol = "openai"'
+            text = text.replace(old, f'card = "{institute}/provider/gateway@1"\nprotocol = "jazari"')
+        card = {"protocol": "jazari", "address": "https://127.0.0.1:9/v1"}
+        config = parse_gateway(text)
+        known = knowledge(config, above=card, fes=card)
+        with Controlled(home, text, KEY, known=known) as made, made.controlled():
+            yield made, model
+
+
+def test_a_cut_of_the_root_severs_its_gateway_alone_and_calls_go_on(
+    beside_root: tuple[Controlled, OpenAILike],
+) -> None:
+    gateway, model = beside_root
+    with Operator(gateway.socket) as operator:
+        operator.cut("root", Mode.REFUSE, 60)
+        assert [way(gateway, name) for name in ("above", "fes", "own")] == [Mode.REFUSE, None, None]
+        assert (gateway.live.registry_cut, what_is_cut(gateway.home)) == (True, ROOT)
+        asked = model.counts.requests
+        body = {"model": "chat", "messages": [{"role": "user", "content": "Who built water clocks?"}]}
+        answer = httpx.post(
+            f"{gateway.url}/chat/completions", json=body, headers={"authorization": f"Bearer {SECRET}"}, timeout=20
+        )
+        assert (answer.status_code, model.counts.requests) == (200, asked + 1)
+        tried = [(one.provider, one.outcome) for one in gateway.receipts()[-1].tried]
+        assert tried == [("above", "cut by a drill"), ("fes", "not reached"), ("own", "answered")]
+        operator.mend()
+    assert way(gateway, "above") is None
+    assert (gateway.live.registry_cut, what_is_cut(gateway.home)) == (False, "")
+
+
+def test_a_cut_of_the_root_ends_by_itself_and_with_the_gateway(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    with Controlled(home, toml({"first": "http://127.0.0.1:9"}), KEY) as gateway:
+        with gateway.controlled(), Operator(gateway.socket) as operator:
+            operator.cut("root", Mode.REFUSE, 0.3)
+            until(lambda: not gateway.live.registry_cut, "its time is over")
+            assert what_is_cut(home) == ""
+            operator.cut("root", Mode.REFUSE, 600)
+            assert what_is_cut(home) == ROOT
+        assert what_is_cut(home) == ""
+
+
+def test_the_root_does_not_cut_itself(tmp_path: Path) -> None:
+    config = NodeConfig(role="root", namespace="network", network="Network", root_url="https://127.0.0.1:1")
+    home = Home.create(tmp_path / "root", config)
+    with Controlled(home, toml({"first": "http://127.0.0.1:9"}), KEY) as gateway, gateway.controlled():
+        with Operator(gateway.socket) as operator, pytest.raises(NothingToCut, match="is the Root"):
+            operator.cut("root", Mode.REFUSE, 5)
+        assert what_is_cut(home) == ""
 
 
 def test_a_marker_counts_only_for_its_time(tmp_path: Path) -> None:
     home = new_home(tmp_path / "other")
-    (home.run / "registry.cut").write_text('{"until": 1.0}')
-    assert not registry_is_cut(home)
-    (home.run / "registry.cut").write_text("[")
-    assert not registry_is_cut(home)
+    for text in ('{"what": "root", "until": 1.0}', "[", '{"what": "root"}', '{"until": 9e99}'):
+        (home.run / "drill.cut").write_text(text)
+        assert what_is_cut(home) == ""
 
 
 def test_a_balance_is_told_for_a_project(gateway: Controlled) -> None:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import aiohttp
 import uvicorn
 
 from jazari.gateway.authorization import KeyFacts, KeySnapshot, ProjectFacts
@@ -28,9 +27,10 @@ from jazari.gateway.ledger import Ledger
 from jazari.gateway.metrics import Metrics
 from jazari.gateway.node_calls import NodeIdentity
 from jazari.gateway.proxy.app import Gateway
+from jazari.gateway.proxy.connections import MOST_CONNECTIONS, Connections
 from jazari.gateway.proxy.live import NOBODY, STALE_SECONDS, Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
-from jazari.gateway.proxy.running import MOST_CONNECTIONS, guarded_session
+from jazari.gateway.proxy.protocol import HEADER_SECONDS, bounded
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.receipts import Receipt
 from jazari.gateway.tests import policy_builders as build
@@ -117,7 +117,9 @@ class GatewayUnderTest:
         credits: float = 1000.0,  # noqa: A002
         secrets: dict[str, str] | None = None,
         member: Membership | None = None,
+        header_seconds: float = HEADER_SECONDS,
     ) -> None:
+        self._header_seconds = header_seconds
         self.member = member or Membership(NOBODY)
         self.folder, self.config = folder, parse_gateway(text)
         self.known = known or knowledge(self.config)
@@ -184,12 +186,12 @@ class GatewayUnderTest:
         self._stack.callback(journal.close)
         providers = {}
         for name, one in self.config.provider.items():
-            session: aiohttp.ClientSession = await self._stack.enter_async_context(guarded_session(one.reach))
+            session: Connections = await self._stack.enter_async_context(Connections(one.reach))
             secret = self._secrets.get(name)
             headers = {"authorization": f"Bearer {secret}"} if secret else {}
             upstream = Upstream(name, one.address or "", headers, session)
             if one.protocol is Protocol.JAZARI and self.member.identity is not None:
-                upstream = NodeUpstream(name, one.address or "", self.member.identity, session)
+                upstream = NodeUpstream(name, one.address or "", self.member.identity.headers, session)
             providers[name] = Provider(name, one, upstream)
         self.live = Live(self.config, providers, Ledger(journal), Metrics(), node=self.member.node)
         self.live.swap_in(self.known, self._snapshot(self.keys), self.member.directory)
@@ -197,8 +199,9 @@ class GatewayUnderTest:
         self._stack.callback(reading.cancel)
         certificate, private = self.member.tls or (None, None)
         settings = uvicorn.Config(
-            Gateway(self.live), http="httptools", lifespan="off", log_level="warning", access_log=False,
-            limit_concurrency=MOST_CONNECTIONS, ws="none", ssl_certfile=certificate, ssl_keyfile=private,
+            Gateway(self.live), http=bounded(self._header_seconds), lifespan="off", log_level="warning",
+            access_log=False, limit_concurrency=MOST_CONNECTIONS, ws="none", ssl_certfile=certificate,
+            ssl_keyfile=private,
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
