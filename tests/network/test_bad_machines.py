@@ -35,7 +35,7 @@ def _no_file_beyond(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [0, 4096, 100_000])
+@pytest.mark.parametrize("size", [0, *(pytest.param(size, marks=pytest.mark.slow) for size in (4096, 100_000))])
 def test_a_disk_that_is_full_at_any_moment_loses_nothing(duo: Network, tmp_path: Path, size: int) -> None:
     draft, record = _notice(tmp_path, f"full-{size}"), f"fes/institute/full-{size}@1"
     ended = duo.commands("fes").end("publish", draft, home=duo.home("fes"), before=_no_file_beyond(size))
@@ -50,7 +50,10 @@ def test_a_disk_that_is_full_at_any_moment_loses_nothing(duo: Network, tmp_path:
     assert duo.run("fes", "audit", "verify")["intact"]
 
 
-@pytest.mark.parametrize("seconds", [DAY, -DAY], ids=["a day ahead", "a day behind"])
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(DAY, id="a day ahead", marks=pytest.mark.slow), pytest.param(-DAY, id="a day behind")],
+)
 def test_a_clock_wrong_by_a_day_is_named_and_nothing_is_lost(duo: Network, tmp_path: Path, seconds: float) -> None:
     name = "ahead" if seconds > 0 else "behind"
     draft, record = _notice(tmp_path, f"clock-{name}"), f"fes/institute/clock-{name}@1"

@@ -64,6 +64,7 @@ def _ready(url: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_drill_as_it_is_typed(running: Node, tmp_path: Path) -> None:
     questions = tmp_path / "questions.jsonl"
     asked = [{"role": "user", "content": "Who built water clocks?"}]

@@ -124,7 +124,7 @@ def test_only_missing_frames_are_fetched(world: World, web: WebFolder) -> None:
     assert len(web.requests) == 5, "root, timestamp, snapshot, institute, frames"
 
 
-@pytest.mark.parametrize("history", [SEAL_RECORDS, 12 * SEAL_RECORDS])
+@pytest.mark.parametrize("history", [SEAL_RECORDS, pytest.param(12 * SEAL_RECORDS, marks=pytest.mark.slow)])
 def test_one_record_costs_the_same_whatever_came_before(history: int, tmp_path: Path) -> None:
     """Bytes sent, bytes fetched and lines parsed; benchmarks/ measures times as well."""
     world = World(tmp_path, ["dakhla"])

@@ -19,9 +19,9 @@ from jazari.gateway.proxy.tests.serving import GatewayUnderTest, key, toml
 
 KEYS = [key(f"key{number}", project=f"project{number % 4}") for number in range(8)]
 AT_ONCE = 16
-ROUND = 5_000
+ROUND = 2_500
 MOST_MORE_OBJECTS = 2_000
-"""What containers in pools and caches may differ by between two moments; a leak of one a call is 15,000."""
+"""What containers in pools and caches may differ by between two moments; a leak of one a call is 7,500."""
 
 
 @pytest.fixture

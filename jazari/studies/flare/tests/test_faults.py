@@ -62,6 +62,7 @@ def _finishes_without_repeating(network: EngineNetwork) -> None:
         assert {*released, *again} == set(range(1, outcome.rounds + 1))
 
 
+@pytest.mark.slow
 def test_a_killed_job_process_of_an_institute(idle: EngineNetwork) -> None:
     with _in_mid_run(idle):
         for found in idle.job_processes("rabat"):
