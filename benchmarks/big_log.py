@@ -13,12 +13,12 @@ from jazari.federation import exchange, operations, root_node
 from jazari.nodes import wiring
 from jazari.settings.home import Home
 from jazari.trust.acceptance import accept
+from jazari.trust.http_source import HttpSource
 from jazari.trust.keys import Signer
 from jazari.trust.publication import Publication, PublicationReceiver, Receipt
 from jazari.trust.publishing import Publisher
 from jazari.trust.reading import Reader
 from jazari.trust.records import Draft
-from jazari.trust.sources import HttpSource
 
 INSTITUTE = "rabat"
 BATCH = 2_000

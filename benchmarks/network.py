@@ -20,7 +20,7 @@ import httpx
 
 from jazari.nodes.demo.operator import Operator
 from jazari.settings.network import NetworkFile
-from jazari.trust.sources import pinned_tls
+from jazari.trust.http_source import pinned_tls
 
 PATIENCE_SECONDS = 60.0
 AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}

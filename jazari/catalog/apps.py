@@ -14,9 +14,9 @@ class CatalogConfig(AppConfig):
     def ready(self) -> None:
         """Register the catalogue's card types, and index whatever a synchronisation brings."""
         from jazari.catalog.cards import register
-        from jazari.catalog.operations import follow_network
+        from jazari.catalog.indexing import follow_network
         from jazari.core.events import subscribe
-        from jazari.federation.exchange import NetworkSynced
+        from jazari.federation.network_events import NetworkSynced
 
         register()
         subscribe(NetworkSynced, follow_network)

@@ -25,6 +25,7 @@ from jazari.governance.turns import take_turn
 from jazari.trust.records import Record
 
 if TYPE_CHECKING:
+    from jazari.federation.network_events import NetworkSynced
     from jazari.trust.reading import Reader
 
 _TURN = 0x4A415A4349
@@ -44,6 +45,11 @@ class IndexReport:
 
     def __add__(self, other: IndexReport) -> IndexReport:
         return IndexReport(self.added + other.added, self.problems + other.problems)
+
+
+def follow_network(event: NetworkSynced) -> None:
+    """Index what a synchronisation brought; subscribed to ``NetworkSynced`` when Django is ready."""
+    update_index(event.reader)
 
 
 def update_index(reader: Reader) -> IndexReport:

@@ -10,7 +10,6 @@ from typing import Any
 
 from jazari.catalog.documents import read_document
 from jazari.catalog.errors import UnreadableCard
-from jazari.catalog.indexing import update_index
 from jazari.catalog.registry import CardContext, card_type, check_card, check_form
 from jazari.core import clock
 from jazari.core.audit import AuditEvent
@@ -18,7 +17,7 @@ from jazari.core.events import emit
 from jazari.core.files import plain_os_errors
 from jazari.core.identifiers import RecordRef, check_name
 from jazari.federation import exchange
-from jazari.federation.exchange import NetworkSynced, open_reader
+from jazari.federation.exchange import open_reader
 from jazari.settings.home import Home
 from jazari.trust.errors import RecordMissing, SourceUnavailable
 from jazari.trust.records import Draft, FileRef, Record, make_record
@@ -50,11 +49,6 @@ def publish_draft(home: Home, draft: Draft, passphrase_file: Path | None = None)
     (record,) = exchange.publish(home, [draft], passphrase_file)
     emit(AuditEvent("catalog.published", home.namespace, record.ref, {"digest": record.digest}))
     return record
-
-
-def follow_network(event: NetworkSynced) -> None:
-    """Index what a synchronisation brought; subscribed to ``NetworkSynced`` when Django is ready."""
-    update_index(event.reader)
 
 
 def read_draft(path: Path) -> Draft:

@@ -16,9 +16,9 @@ from jazari.federation.errors import RootRefused, RootUnreachable
 from jazari.federation.rules import DRAIN_BYTES, LONG_POLL_SECONDS
 from jazari.federation.signed_requests import sign_request
 from jazari.settings.network import NetworkFile
+from jazari.trust.http_source import pinned_tls
 from jazari.trust.keys import Signer
 from jazari.trust.publication import MEDIA_TYPE, Publication, Receipt
-from jazari.trust.sources import pinned_tls
 
 _LARGEST_ANSWER = 16 * 1024 * 1024
 QUICK = httpx.Timeout(20.0, connect=10.0)

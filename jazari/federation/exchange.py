@@ -11,33 +11,19 @@ from jazari.core import events
 from jazari.federation import operations, root_node
 from jazari.federation.client import RootClient
 from jazari.federation.cut_off import ROOT, SENTENCE, what_is_cut
-from jazari.federation.errors import NotAdmitted, RootCutOff
+from jazari.federation.errors import RootCutOff
+from jazari.federation.invitation import network_of
+from jazari.federation.network_events import NetworkSynced
 from jazari.settings.home import Home
 from jazari.settings.network import NetworkFile
 from jazari.trust.errors import SourceUnavailable
+from jazari.trust.http_source import HttpSource
 from jazari.trust.keys import Signer
 from jazari.trust.publication import Publication, Receipt
 from jazari.trust.publishing import Publisher
 from jazari.trust.reading import Reader, RefreshReport
 from jazari.trust.records import Draft, Record
-from jazari.trust.sources import FolderSource, HttpSource
-
-
-class NetworkSynced:
-    """Event: the mirror of ``home`` was brought up to date; ``report`` says what is new."""
-
-    def __init__(self, home: Home, reader: Reader, report: RefreshReport) -> None:
-        self.home = home
-        self.reader = reader
-        self.report = report
-
-
-def network_of(home: Home) -> NetworkFile:
-    """The invitation kept in ``home``; ``NotAdmitted`` before there is one."""
-    if not home.network_file.exists():
-        step = "`jazari root finish`" if home.is_root else "`jazari institute request`"
-        raise NotAdmitted(f"{home.namespace} belongs to no network yet: run {step} first.")
-    return NetworkFile.read(home.network_file)
+from jazari.trust.sources import FolderSource
 
 
 def open_reader(home: Home) -> Reader:

@@ -9,7 +9,8 @@ from jazari.core.audit import AuditEvent
 from jazari.core.files import plain_os_errors, write_atomic
 from jazari.federation import hooks
 from jazari.federation.enrolment import EnrolmentRequest, SignedEnrolment, parse_enrolment, sign_enrolment
-from jazari.federation.exchange import network_of, open_reader
+from jazari.federation.exchange import open_reader
+from jazari.federation.invitation import network_of
 from jazari.federation.joining import require_institute, steward_keys
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home

@@ -42,7 +42,7 @@ def read_key(path: Path) -> str:
 @contextmanager
 def client_of(home: Home, config: GatewayConfig, key: str) -> Iterator[httpx.Client]:
     """A client of the gateway of ``home``; with TLS, only the holder of the node's own certificate is believed."""
-    from jazari.trust.sources import pinned_tls
+    from jazari.trust.http_source import pinned_tls
 
     verify: Any = True
     if config.uses_tls:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from jazari.core.errors import JazariError
 from jazari.gateway.configuration import GatewayConfig, RouteConfig
 from jazari.gateway.embedded import store
 from jazari.gateway.embedded.process import INSTALL
+from jazari.gateway.embedded.sample import has_engine
 from jazari.gateway.embedded.settings import wanted_engines
 from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.mirrored import known_directory
@@ -84,7 +84,7 @@ def _of_secrets(home: Home, config: GatewayConfig) -> Iterator[Problem]:
 
 def _of_models(home: Home, config: GatewayConfig) -> Iterator[Problem]:
     wanted = sorted({engine.key.model for engine in wanted_engines(config)})
-    if wanted and importlib.util.find_spec("xllamacpp") is None:
+    if wanted and not has_engine():
         yield Problem("embedded engine", f"The embedded engine is not installed: {INSTALL}.")
     for model in wanted:
         try:

@@ -206,7 +206,7 @@ def _origin(home: Path | None, network: Path | None, folder: Path, out: Output) 
 
 
 def _source(network: Path) -> tuple[Source, bytes]:
-    from jazari.trust.sources import HttpSource
+    from jazari.trust.http_source import HttpSource
 
     file = NetworkFile.read(network)
     return HttpSource(f"{file.root_url}/repository", file.tls_certificate_pem), file.trusted_root_bytes

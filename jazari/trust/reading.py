@@ -26,7 +26,8 @@ from jazari.trust.metadata import LogHead, blob_path, frozen_head, head_of, log_
 from jazari.trust.records import Record
 from jazari.trust.sources import Source, SourceFetcher, SourceMissing
 from jazari.trust.tuf_errors import as_trust_errors
-from jazari.trust.tuf_types import Root, Snapshot, Targets, Timestamp, Updater
+from jazari.trust.tuf_types import Root, Snapshot, Targets, Timestamp
+from jazari.trust.tuf_updater import Updater
 
 Standing = Literal["fresh", "stale", "frozen"]
 _TOP = ("timestamp", "snapshot", "targets", "root")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from jazari.core.files import write_atomic
 from jazari.trust.errors import TrustError
-from jazari.trust.sources import HttpSource, SourceFetcher
+from jazari.trust.http_source import HttpSource
+from jazari.trust.sources import SourceFetcher
 from jazari.trust.tuf_errors import as_trust_errors
-from jazari.trust.tuf_types import Updater
+from jazari.trust.tuf_updater import Updater
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

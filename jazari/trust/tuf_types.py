@@ -25,13 +25,11 @@ from tuf.api.metadata import (  # type: ignore[attr-defined]
     Targets,
     Timestamp,
 )
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig  # type: ignore[attr-defined]
 
 __all__ = [
     "CryptoSigner",
     "DelegatedRole",
     "Delegations",
-    "FetcherInterface",
     "Key",
     "MetaFile",
     "Metadata",
@@ -44,6 +42,4 @@ __all__ = [
     "TargetFile",
     "Targets",
     "Timestamp",
-    "Updater",
-    "UpdaterConfig",
 ]

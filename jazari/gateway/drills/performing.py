@@ -24,7 +24,7 @@ from jazari.gateway.drills.sockets import control_path
 from jazari.gateway.errors import NoSuchRoute
 from jazari.gateway.receipt_files import journal_folder
 from jazari.settings.home import Home
-from jazari.trust.sources import pinned_tls
+from jazari.trust.http_source import pinned_tls
 
 
 def routes_of(config: GatewayConfig, what: str, asked: Sequence[str] = ()) -> dict[str, str]:

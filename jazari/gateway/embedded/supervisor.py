@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import Any, Self
 
 from jazari.gateway.embedded.errors import EngineAway, EngineMissing
 from jazari.gateway.embedded.process import INSTALL
+from jazari.gateway.embedded.sample import has_engine
 from jazari.gateway.embedded.settings import EngineKey, EngineSettings, engine_key
 from jazari.gateway.words import Kind
 
@@ -135,7 +135,7 @@ class _Engine:
 
     async def _run_once(self) -> None:
         """From start to end of one process; raises with the reason why it ended."""
-        if importlib.util.find_spec("xllamacpp") is None:
+        if not has_engine():
             raise EngineMissing(f"The embedded engine is not installed: {INSTALL}, then start the gateway again.")
         secret = secrets.token_urlsafe(32)
         self._child = child = await _spawn(self._settings.key.model)

@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import aiohttp
 
-from jazari.gateway.addresses import Reach, guarded_connector
+from jazari.gateway.addresses import Reach
+from jazari.gateway.proxy.connector import guarded_connector
 from jazari.gateway.proxy.errors import ConnectionClosed
 
 MOST_CONNECTIONS = 2_000

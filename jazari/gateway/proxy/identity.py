@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jazari.federation.exchange import network_of
+from jazari.federation.invitation import network_of
 from jazari.federation.root_node import open_key
 from jazari.gateway.configuration import GatewayConfig
 from jazari.gateway.node_calls import Bound, NodeIdentity

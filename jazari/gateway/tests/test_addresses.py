@@ -16,8 +16,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jazari.gateway.addresses import Reach, address_of, check_address, check_text, guarded_connector
+from jazari.gateway.addresses import Reach, address_of, check_address, check_text
 from jazari.gateway.errors import AddressRefused
+from jazari.gateway.proxy.connector import guarded_connector
 
 PUBLIC = ["8.8.8.8", "196.200.131.1", "2a00:1450:4007::1", "64:ff9b::808:808", "2002:808:808::1"]
 PRIVATE = [

@@ -19,6 +19,7 @@ import numpy as np
 from jazari.core.errors import JazariError
 from jazari.federation import exchange
 from jazari.federation.client import RootClient
+from jazari.federation.invitation import network_of
 from jazari.federation.root_node import open_key
 from jazari.nodes.demo.founding import DemoNetwork
 from jazari.nodes.demo.outsider import mirror_folder
@@ -75,7 +76,7 @@ def another_namespace(network: DemoNetwork, _studies: Sequence[StudyOutcome]) ->
     signer = open_key(home.publishing_key)
     publisher = Publisher(network.folder / "attacker" / "log", victim, [signer], exchange.open_reader(home))
     card = {"withdraws": f"{victim}/dataset/soil@1", "reason": {"en": "Forged."}}
-    with RootClient(exchange.network_of(home), home.namespace, signer) as client:
+    with RootClient(network_of(home), home.namespace, signer) as client:
         publisher.publish([Draft("withdrawal", "forged", card)], client.publish)
     return ""
 

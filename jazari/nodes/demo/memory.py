@@ -11,7 +11,7 @@ from types import TracebackType
 
 import psutil
 
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 2.0
 
 
 class PeakMemory:

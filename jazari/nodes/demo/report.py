@@ -21,6 +21,7 @@ class Report:
     refused_questions: list[dict[str, Any]] = field(default_factory=list)
     private: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
+    gateway: dict[str, Any] = field(default_factory=dict)
     verification: dict[str, Any] = field(default_factory=dict)
     seconds_total: float = 0.0
     peak_memory_mb: float = 0.0
@@ -36,6 +37,7 @@ class Report:
             "refused_questions": self.refused_questions,
             "private": self.private,
             "model": self.model,
+            "gateway": self.gateway,
             "attacks": self.attacks,
             "plot": self.plot,
             "seconds_total": round(self.seconds_total, 2),
@@ -58,7 +60,17 @@ class Report:
             *(f"{name} was not refused" for name in told),
             *(f"{name} differs from the pooled computation" for name in unequal),
             *(f"the attack {name!r} was not refused" for name in let_in),
+            *self._problems_of_the_gateway(),
         ]
+
+    def _problems_of_the_gateway(self) -> list[str]:
+        call, refused, drill = (self.gateway.get(part, {}) for part in ("call", "refused", "drill"))
+        checks = {
+            "the call by policy was not answered": call.get("answer"),
+            "the call against policy was not refused": refused.get("code") == "gateway.policy-refuses",
+            "the drill shows no call that went elsewhere": drill.get("rerouted"),
+        }
+        return [problem for problem, holds in checks.items() if not holds]
 
 
 LARGEST_DIFFERENCE = 1e-9

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jazari.nodes.demo import attacks, modelling, outsider, studying
+from jazari.nodes.demo import attacks, inference, modelling, outsider, studying
 from jazari.nodes.demo.comparison import largest_difference
 from jazari.nodes.demo.data import SITES, region_names
-from jazari.nodes.demo.founding import DemoNetwork, create_institutes, enrol, found
+from jazari.nodes.demo.founding import DemoNetwork, at_once, create_institutes, enrol, found
 from jazari.nodes.demo.memory import PeakMemory
 from jazari.nodes.demo.operator import Operator
 from jazari.nodes.demo.plot import draw_missing
@@ -38,6 +38,7 @@ class Story:
         with PeakMemory() as memory, ExitStack() as serving:
             self._found(serving)
             self._study()
+            self._infer()
             self._verify()
             self._attack()
             self.report.peak_memory_mb = memory.megabytes
@@ -52,8 +53,13 @@ class Story:
         with self._step(f"{len(network.sites)} institutes make their keys"):
             create_institutes(network, region_names())
             wait_for_root(network)
-        with self._step("They ask, two board members admit them in one ceremony, they join"):
-            enrol(network)
+        self._inference = serving.enter_context(inference.providers(network))
+        with self._step(
+            "They ask, two board members admit them in one ceremony, they join; "
+            f"{network.sites[0].namespace} sets up an inference gateway"
+        ):
+            parts: list[Callable[[], None]] = [lambda: enrol(network), lambda: inference.prepare(self._inference)]
+            at_once(lambda part: part(), parts)
             homes = [network.home(site.namespace) for site in network.sites]
             for home in homes:
                 serving.enter_context(network.operator.serving(home))
@@ -112,6 +118,28 @@ class Story:
             self.report.model = modelling.apply_elsewhere(self.network, model)
         doses = " and ".join(f"{dose:.0f}" for dose in self.report.model["predictions"])
         self._say(f"{model}, verified: {doses} kg/ha of N for two fields")
+
+    def _infer(self) -> None:
+        gateway, told = self._inference, self.report.gateway
+        told |= {"embedded_model": gateway.model is not None}
+        with self._step("The institute publishes where data may go and who computes; its gateway reads that"):
+            inference.attest(gateway)
+        with self._step("A clerk asks a model with personal data: policy lets it go to the institute's own provider"):
+            told["call"] = inference.call(gateway)
+        made_up = "" if gateway.model else " (a STAND-IN with made-up words: `make embedded` brings a real model)"
+        self._say(f"{told['call']['provider']}{made_up}: {told['call']['answer'].strip()[:100]}")
+        with self._step("The same data for a provider abroad"):
+            told["refused"] = inference.call_abroad(gateway)
+        self._say(f"refused: {told['refused']['message']}" if told["refused"]["refused"] else "NOT REFUSED")
+        with self._step(
+            f"Drill: {gateway.here} is cut off for {inference.CUT_SECONDS} s under load; the card is signed"
+        ):
+            told["drill"] = inference.drill(gateway)
+        cut = told["drill"]
+        self._say(
+            f"{cut['record']}: of {cut['calls']} calls {cut['rerouted']} went elsewhere, {cut['lost']} were lost; "
+            f"first answer after {cut['recovery']['first_answer_ms']} ms; {cut['receipts_verified']} receipts verify"
+        )
 
     def _say(self, sentence: str) -> None:
         self.console.print(f"    {sentence}", highlight=False, soft_wrap=True)

@@ -1,11 +1,13 @@
-"""What the demo's people write: declarations of data, descriptions, proposals."""
+"""What the demo's people write: declarations of data, descriptions, proposals, a gateway's settings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from jazari.core import clock
 from jazari.nodes.demo.data import RECOMMENDED, SOIL, Site
 
 CROPS = ("Wheat (Rainfed)", "Wheat (Irrigated)", "Barley (Rainfed)", "Maize (Grain)", "Maize (Silage)")
@@ -151,3 +153,91 @@ round_deadline_seconds = 120
 
 def _toml(texts: Iterable[str]) -> str:
     return json.dumps(list(texts), ensure_ascii=False)
+
+
+ROUTE, ROUTE_ABROAD, ABROAD, SMALL = "chat", "chat-abroad", "stand-in-abroad", "smollm2-135m"
+QUESTION, ANSWER = "Greet a citizen in one short sentence. Begin with the word Hello.", "[Hh]ello"
+
+
+def gateway_settings(namespace: str, port: int, here: str, addresses: Mapping[str, str]) -> str:
+    """``gateway.toml``: one route that ends abroad only if the institute's own provider fails, and one abroad alone."""
+    own = (
+        ""
+        if here in addresses
+        else f'''[provider.{here}]
+card = "{namespace}/provider/{here}@1"
+protocol = "embedded"
+threads = 1
+
+'''
+    )
+    others = "\n".join(_stand_in(namespace, name, address) for name, address in addresses.items())
+    return f'''port = {port}
+
+{own}{others}
+[route.{ROUTE}]
+kind = "chat"
+targets = [
+  {{ provider = "{here}", model = "{_model(here)}" }},
+  {{ provider = "{ABROAD}", model = "{_model(ABROAD)}" }},
+]
+most_output_tokens = 64
+
+[route.{ROUTE}.price]
+input = 0.2
+output = 0.6
+weights = {{ tifinagh = 0.3 }}
+
+[route.{ROUTE_ABROAD}]
+kind = "chat"
+targets = [{{ provider = "{ABROAD}", model = "{_model(ABROAD)}" }}]
+'''
+
+
+def _stand_in(namespace: str, name: str, address: str) -> str:
+    return f'''[provider.{name}]
+card = "{namespace}/provider/{name}@1"
+protocol = "openai"
+address = "{address}"
+private_address = true
+'''
+
+
+def _model(provider: str) -> str:
+    return SMALL if provider == "embedded" else "stand-in"
+
+
+def gateway_cards(here: str) -> dict[str, dict[str, Any]]:
+    """What the institute publishes for its gateway: where data may go, and what it attests about who computes."""
+    policy = {
+        "issuers": ["rabat"],
+        "rules": [
+            {"data_class": "public", "operators": ["MA", "FR"], "hosting": ["MA", "FR"]},
+            {"data_class": "personal", "operators": ["MA"], "hosting": ["MA"], "most_kept_days": 0},
+        ],
+        "valid_until": _in_a_year(),
+    }
+    told = "Modèle embarqué du nœud" if here == "embedded" else "Remplaçant d'un modèle du nœud (démonstration)"
+    return {
+        "policy": {"type": "residency", "name": "main", "card": policy},
+        here: {"type": "provider", "name": here, "card": _provider(here, told, "MA")},
+        ABROAD: {
+            "type": "provider", "name": ABROAD,
+            "card": _provider(ABROAD, "Remplaçant d'un fournisseur à l'étranger (démonstration)", "FR"),
+        },
+    }  # fmt: skip
+
+
+def _provider(name: str, title: str, country: str) -> dict[str, Any]:
+    operator = "Institut de Rabat" if country == "MA" else "Stand-in of the demo"
+    return {
+        "title": {"fr": title}, "operator": {"name": operator, "jurisdiction": country},
+        "hosting": [country], "keeps": 0, "trains_on_prompts": False,
+        "protocol": "embedded" if name == "embedded" else "openai",
+        "models": [{"name": _model(name), "kinds": ["chat"], "context_tokens": 2048}],
+        "valid_until": _in_a_year(),
+    }  # fmt: skip
+
+
+def _in_a_year() -> str:
+    return (clock.now() + timedelta(days=365)).date().isoformat()

@@ -9,7 +9,7 @@ import httpx
 from jazari.nodes.demo.founding import DemoNetwork
 from jazari.nodes.errors import DemoFailed
 from jazari.settings.network import NetworkFile
-from jazari.trust.sources import pinned_tls
+from jazari.trust.http_source import pinned_tls
 
 PATIENCE_SECONDS = 30.0
 

@@ -42,10 +42,10 @@ from jazari.governance.models import AuditEntry
 from jazari.settings.home import Home
 from jazari.testing.live_network import NAME, LiveNetwork, serving
 from jazari.trust.errors import CardRefused
+from jazari.trust.http_source import pinned_tls
 from jazari.trust.keys import generate_key, load_signer
 from jazari.trust.publication import Publication
 from jazari.trust.records import Draft
-from jazari.trust.sources import pinned_tls
 
 CARD = {"title": {"fr": "Institut de Dakhla"}, "description": {"fr": "Un institut."}, "region": "MA-12"}
 

@@ -22,7 +22,7 @@ from jazari.nodes.tests.test_processes import wait_until
 from jazari.settings.home import Home, NodeConfig
 from jazari.settings.process_state import birth, read_duties, read_state
 from jazari.testing.live_network import LiveNetwork, free_port
-from jazari.trust.sources import pinned_tls
+from jazari.trust.http_source import pinned_tls
 
 
 @dataclass

@@ -10,8 +10,21 @@
 
 from __future__ import annotations
 
-from jazari.studies.portable.files import load, save
-from jazari.studies.portable.model import Input, PortableModel
-from jazari.studies.portable.predict import Prediction, predict
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jazari.studies.portable.files import load, save
+    from jazari.studies.portable.model import Input, PortableModel
+    from jazari.studies.portable.prediction import Prediction, predict
 
 __all__ = ["Input", "PortableModel", "Prediction", "load", "predict", "save"]
+
+_HOMES = {"load": "files", "save": "files", "Input": "model", "PortableModel": "model"}
+
+
+def __getattr__(name: str) -> Any:
+    # A command that only reads a model's card is not kept waiting by what computes with models.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'prediction')}"), name)

@@ -15,8 +15,7 @@ from jazari.core.identifiers import RecordRef
 from jazari.studies.agreement import StudyText, parse_study
 from jazari.studies.cards import Provenance, ResultCard
 from jazari.studies.errors import BadStudyRecord
-from jazari.studies.portable.files import FILE_NAME, MAX_FILE_BYTES
-from jazari.studies.portable.model import InputKind, ModelKind, Task
+from jazari.studies.portable.words import FILE_NAME, MAX_FILE_BYTES, InputKind, ModelKind, Task
 from jazari.trust.records import Record
 
 MOST_LEVELS = 1000

@@ -26,14 +26,12 @@ from jazari.core.files import plain_os_errors, write_atomic
 from jazari.studies.data.schema import first_problem
 from jazari.studies.errors import BadModel
 from jazari.studies.portable.kinds import check_model
-from jazari.studies.portable.model import Array, Input, InputKind, ModelKind, PortableModel, Task
+from jazari.studies.portable.model import Array, Input, PortableModel
+from jazari.studies.portable.words import MAX_FILE_BYTES, InputKind, ModelKind, Task
 
-MAX_FILE_BYTES = 256 * 2**20
 MAX_HEADER_BYTES = 4 * 2**20
 MAX_ARRAYS = 500
 MAX_DIMENSIONS = 4
-FILE_NAME = "model.safetensors"
-MEDIA_TYPE = "application/vnd.safetensors"
 
 _FORMAT = "jazari-model-1"
 _METADATA = "__metadata__"

@@ -6,16 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jazari.studies.errors import BadModel
-
-ModelKind = Literal["linear", "trees", "network", "bag-of-words"]
-Task = Literal["regression", "binary", "multiclass"]
-InputKind = Literal["numeric", "category", "text"]
+from jazari.studies.portable.words import InputKind, ModelKind, Task
 
 MOST_INPUTS = 2000
 MOST_CLASSES = 1000

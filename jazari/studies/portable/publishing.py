@@ -22,9 +22,10 @@ from jazari.studies.errors import BadModel, BadStudy, ModelNotFound, NoModel, No
 from jazari.studies.operations import Here
 from jazari.studies.overview import Records, study_of
 from jazari.studies.portable.card import ModelCard
-from jazari.studies.portable.files import FILE_NAME, MEDIA_TYPE, model_bytes, read_limited, read_model
+from jazari.studies.portable.files import model_bytes, read_limited, read_model
 from jazari.studies.portable.from_result import from_result
 from jazari.studies.portable.model import PortableModel
+from jazari.studies.portable.words import FILE_NAME, MEDIA_TYPE
 from jazari.studies.recipes.evaluation_result import headlines
 from jazari.trust.records import Draft, Record
 

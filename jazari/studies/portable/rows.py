@@ -12,7 +12,7 @@ from typing import Any
 from jazari.core.files import plain_os_errors
 from jazari.studies.errors import BadModelInput
 from jazari.studies.portable.model import Input, PortableModel
-from jazari.studies.portable.predict import Prediction
+from jazari.studies.portable.prediction import Prediction
 
 MAX_BYTES = 512 * 2**20
 MISSING = ("", "NA", "NaN", "nan")

@@ -105,7 +105,7 @@ class State(Protocol):
 
 class Recipe(Protocol):
     """One vetted algorithm. ``sources`` are its files, for the digest of the installed code: those in this folder, and
-    with a slash those elsewhere in ``studies`` (``portable/predict.py``).
+    with a slash those elsewhere in ``studies`` (``portable/prediction.py``).
 
     ``same_institutes`` says that every round must add up the same institutes; a recipe that says no goes on with
     those that are left when one drops out.

@@ -17,7 +17,7 @@ from jazari.studies.contract import Contract
 from jazari.studies.data.schema import AgreedVariable, Schema
 from jazari.studies.data.table import Table
 from jazari.studies.messages import Sums
-from jazari.studies.portable.files import FILE_NAME
+from jazari.studies.portable.words import FILE_NAME
 from jazari.studies.recipes.base import InputFile, Plan, parse_parameters
 from jazari.studies.recipes.evaluation_layout import EvaluationParameters, Layout, contract_of
 from jazari.studies.recipes.evaluation_local import local_sums
@@ -48,7 +48,7 @@ class Evaluation:
     sources: ClassVar[tuple[str, ...]] = (
         "evaluation.py", "grouping.py", "evaluation_layout.py", "evaluation_local.py", "evaluation_result.py",
         "portable/__init__.py", "portable/files.py", "portable/kinds.py", "portable/linear.py", "portable/model.py",
-        "portable/network.py", "portable/predict.py", "portable/trees.py",
+        "portable/network.py", "portable/prediction.py", "portable/trees.py", "portable/words.py",
         "fedavg_inputs.py", "fedavg_model.py", "fedavg_network.py", "fedavg_text.py",
     )  # fmt: skip
     same_institutes: ClassVar[bool] = False

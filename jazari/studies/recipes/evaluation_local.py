@@ -15,7 +15,7 @@ from jazari.studies.errors import BadModel, BelowFloor, IncompatibleData, ModelN
 from jazari.studies.messages import Array, Sums
 from jazari.studies.portable.files import read_limited, read_model
 from jazari.studies.portable.model import Input, PortableModel
-from jazari.studies.portable.predict import compute
+from jazari.studies.portable.prediction import compute
 from jazari.studies.recipes.cells import Division, count_subjects, divide, telling
 from jazari.studies.recipes.evaluation_layout import SUBJECTS_PER_SUM, SUMS_OF_SCORES, Layout
 

@@ -11,11 +11,12 @@ import pytest
 from jazari.trust import errors
 from jazari.trust.ceremonies.proposals import propose_revocation
 from jazari.trust.chain import LogState
+from jazari.trust.http_source import HttpSource
 from jazari.trust.log_writer import LogWriter
 from jazari.trust.metadata import LogHead, blob_path, expiry, institute_metadata, sign
 from jazari.trust.reading import Reader
 from jazari.trust.segments import SEAL_RECORDS
-from jazari.trust.sources import FolderSource, HttpSource
+from jazari.trust.sources import FolderSource
 from jazari.trust.tests.later import days_later
 from jazari.trust.tests.test_segments import line
 from jazari.trust.tests.web import WebFolder

@@ -17,7 +17,8 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 
 from jazari.trust.downloads import download_file, download_range
 from jazari.trust.errors import BadDownload, SourceUnavailable
-from jazari.trust.sources import FolderSource, HttpSource, Source, SourceFetcher, SourceMissing, pinned_tls
+from jazari.trust.http_source import HttpSource, pinned_tls
+from jazari.trust.sources import FolderSource, Source, SourceFetcher, SourceMissing
 from jazari.trust.tests.web import WebFolder
 
 CONTENT = bytes(range(256)) * 40
