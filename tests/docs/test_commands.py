@@ -42,7 +42,7 @@ END_OTHERWISE = {
     "jazari receipt show": "gateway.receipt-not-found",  # nothing was ever asked
     "jazari chat": "gateway.no-secret",  # no key lies here
     "jazari projects close": "gateway.project-not-found",  # the examples of keys go on with the other one
-    "jazari drill run": "gateway.no-configuration",  # nor is there a gateway
+    "jazari drill run": "gateway.nothing-to-cut",  # a first gateway.toml names no provider
     "jazari drill publish": "core.unavailable",  # nor a report
     "jazari drill show": "catalog.item-not-found",
 }
