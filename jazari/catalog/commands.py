@@ -137,6 +137,27 @@ def show(
     out.print_result(facts, json.dumps(record.card, ensure_ascii=False, indent=2))
 
 
+@command(catalog_app, "files", example="jazari catalog files rabat/dataset/soil --out soil")
+def files(
+    reference: Annotated[str, typer.Argument(help="namespace/type/name, with @version or the latest.")],
+    home: HomeOption,
+    out_folder: Annotated[Path, typer.Option("--out", help="A new or empty folder for the files.", file_okay=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Write the files of a record into a folder, each once its hash is that of the signed record."""
+    node = _open(home)
+    from jazari.catalog.fetching import write_files
+    from jazari.catalog.queries import get_item
+    from jazari.federation.exchange import open_reader
+
+    out = Output(as_json)
+    record = get_item(reference).as_record()
+    with out.progress(f"Fetching the files of {record.ref}"):
+        names = write_files(open_reader(node), record, out_folder)
+    told = f"{', '.join(names)} of {record.ref}, as {record.namespace} signed them."
+    out.print_result({"record": record.ref, "files": names}, told if names else f"{record.ref} has no files.")
+
+
 @command(catalog_app, "croissant", example="jazari catalog croissant rabat/dataset/soil > croissant.json")
 def croissant(
     reference: Annotated[str, typer.Argument(help="A dataset: namespace/dataset/name, with @version or the latest.")],

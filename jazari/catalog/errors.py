@@ -37,6 +37,20 @@ class ItemNotFound(CatalogError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class FolderInUse(CatalogError):
+    """Files of a record are to be written where others lie."""
+
+    code = "catalog.folder-in-use"
+    exit_code = ExitCode.CONFLICT
+
+
+class FileChanged(CatalogError):
+    """A file of a record was changed on this disk after it was verified."""
+
+    code = "catalog.file-changed"
+    exit_code = ExitCode.UNTRUSTED
+
+
 class IndexInconsistent(CatalogError):
     code = "catalog.index-inconsistent"
     exit_code = ExitCode.CONFLICT

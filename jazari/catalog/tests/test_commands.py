@@ -64,6 +64,29 @@ def test_publish_sync_search_show(home: Home, tmp_path: Path) -> None:
     assert shown["card"] == card
 
 
+def test_files_are_written_as_they_were_signed_and_replace_nothing(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("sign me")
+    with_file = write(tmp_path, "dataset", "soil", dataset_card(), files={"note.txt": str(tmp_path / "note.txt")})
+    run(home, "publish", with_file)
+    sync(home)
+    out = tmp_path / "out"
+    told = run_json(home, "files", "network/dataset/soil", "--out", str(out), group=catalog_app)
+    assert told == {"record": "network/dataset/soil@1", "files": ["note.txt"]}
+    assert (out / "note.txt").read_text() == "sign me"
+    again = run_json(
+        home, "files", "network/dataset/soil", "--out", str(out), group=catalog_app, code=ExitCode.CONFLICT
+    )
+    assert again["error"]["code"] == "catalog.folder-in-use"
+    for kept in home.path.glob("**/blobs/sha256/*/*"):
+        kept.write_text("sign ME")
+    other = str(tmp_path / "other")
+    changed = run_json(
+        home, "files", "network/dataset/soil", "--out", other, group=catalog_app, code=ExitCode.UNTRUSTED
+    )
+    assert changed["error"]["code"] == "catalog.file-changed"
+    assert list((tmp_path / "other").iterdir()) == []
+
+
 def test_search_shows_a_withdrawn_item_with_its_reason(home: Home, tmp_path: Path) -> None:
     run(home, "publish", write(tmp_path, "dataset", "soil", dataset_card("Sols")))
     card = {"withdraws": "network/dataset/soil@1", "reason": {"fr": "Unité fausse."}}
