@@ -53,6 +53,10 @@ class Limiter:
         self._tokens: dict[str, TokenBucket] = {}
         self._streams: dict[str, int] = {}
 
+    def check(self, key: str, requests_a_minute: int | None, now: float) -> None:
+        """Raise ``LimitReached`` if no request passes now, before anything of it was read; takes nothing."""
+        _check(_bucket(self._requests, key, requests_a_minute, now), 1, now, "requests")
+
     def begin(self, key: str, limits: KeyLimits, tokens: int, now: float, *, stream: bool = False) -> None:
         """Let one request of about ``tokens`` tokens pass, or raise ``LimitReached`` and take nothing."""
         requests = _bucket(self._requests, key, limits.requests_a_minute, now)

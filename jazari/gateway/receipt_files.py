@@ -81,9 +81,15 @@ def find_receipt(folder: Path, call: str) -> Kept:
 def find_receipt_of(folder: Path, project: str, call: str) -> Kept:
     """The same for a client of ``project``: another's receipt is not found in the same words as none."""
     kept = find_receipt(folder, call)
-    if kept.receipt.project != project:
+    if _owner(kept.receipt.project) != _owner(project):
         raise not_found(call)
     return kept
+
+
+def _owner(project: str) -> tuple[str, bool]:
+    """Whose account it is: another institute has one for each month (``guests``), a project its own."""
+    name, slash, _month = project.partition("/")
+    return name, bool(slash)
 
 
 def not_found(call: str) -> ReceiptNotFound:

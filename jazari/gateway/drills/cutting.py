@@ -72,7 +72,6 @@ class Cutter:
         for name in made.severed:
             self._live.providers[name].upstream.way.mend()
         if made.order.what in (REGISTRY, ROOT):
-            self._live.registry_cut = False
             clear_cut(self._home)
         self._tell("gateway.cut-ended", made, {"why": why})
 
@@ -87,7 +86,6 @@ class Cutter:
         severed = self._providers_of(order.what)
         if order.what in (REGISTRY, ROOT):
             write_cut(self._home, order.what, order.seconds)
-            self._live.registry_cut = True
         for name in severed:
             self._live.providers[name].upstream.way.sever(order.mode)
         return severed

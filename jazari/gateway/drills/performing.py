@@ -65,21 +65,13 @@ def perform(
         with Operator(control_path(home)) as operator:
             need = most_credits(config, plan, evaluation)
             with drill_key(operator, plan, need, home.namespace) as secret:
-                place = Place(
-                    gateway_url(config), secret, control_path(home), journal_folder(home.path), _tls(home, config)
-                )
+                place = Place(config.address, secret, control_path(home), journal_folder(home.path), _tls(home, config))
                 measured = run_drill(place, plan, kinds_of(config, plan), evaluation, say)
         path = file or reports_folder(home) / f"{measured.id}.json"
         card = write_report(measured, path)
         detail = {"drill": measured.id, "seconds": round(plan.seconds), "figures": digest(card.model_dump(mode="json"))}
         events.emit(AuditEvent("gateway.drill-run", home.namespace, plan.what, detail))
     return path, card
-
-
-def gateway_url(config: GatewayConfig) -> str:
-    """The base of the gateway's API as this machine reaches it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)  # noqa: S104  what it listens on
-    return f"{'https' if config.uses_tls else 'http'}://{f'[{host}]' if ':' in host else host}:{config.port}/v1"
 
 
 def _tls(home: Home, config: GatewayConfig) -> ssl.SSLContext | None:

@@ -206,7 +206,8 @@ async def _ended(child: asyncio.subprocess.Process) -> None:
     if child.stdin is not None:
         child.stdin.close()
     try:
-        await asyncio.wait_for(child.wait(), STOP_SECONDS)
+        with contextlib.suppress(TimeoutError):  # it reads its input only once its model is loaded
+            await asyncio.wait_for(child.wait(), STOP_SECONDS)
     finally:
         if child.returncode is None:
             with contextlib.suppress(ProcessLookupError):

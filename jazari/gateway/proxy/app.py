@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -19,6 +20,8 @@ from jazari.gateway.openapi import PATHS, openapi_bytes
 from jazari.gateway.proxy.call import Call
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
 from jazari.gateway.proxy.http import (
+    LARGEST_BODY,
+    LARGEST_PLAIN_QUESTION,
     ClientLeft,
     Receive,
     Scope,
@@ -106,7 +109,7 @@ class Gateway:
     def _answerer(self, kind: Kind) -> Handler:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             self._live.refuse_when_draining()
-            key, guest, body = await self._admit(scope, receive)
+            key, guest, body = await self._admit(scope, receive, LARGEST_BODY)
             question = read_question(kind, body)
             route = self._live.route_for(key, question.model, kind)
             data_class, declassified = data_class_of(key, _class_asked(scope))
@@ -135,15 +138,19 @@ class Gateway:
             watch.cancel()
             live.open_calls -= 1
 
-    async def _admit(self, scope: Scope, receive: Receive) -> tuple[KeyFacts, Guest | None, bytes]:
-        """Who calls, and the body, which is not read for strangers."""
+    async def _admit(
+        self, scope: Scope, receive: Receive, most: int = LARGEST_PLAIN_QUESTION
+    ) -> tuple[KeyFacts, Guest | None, bytes]:
+        """Who calls, and the body of ``most`` bytes, which is not read for strangers nor beyond a key's limit."""
         authorization = header(scope, b"authorization")
         if not authorization.startswith(SCHEME):
             key = self._live.admit(authorization)
-            return key, None, await read_body(scope, receive, scope[HOLD])
+            if most > LARGEST_PLAIN_QUESTION:
+                self._live.limiter.check(key.id, key.requests_a_minute, time.monotonic())
+            return key, None, await read_body(scope, receive, scope[HOLD], most)
         data_class, relayed_for = header(scope, CLASS_HEADER), header(scope, RELAYED_HEADER.encode())
         arrival = self._live.arrive(authorization, scope["path"].removeprefix("/v1"), data_class, relayed_for)
-        body = await read_body(scope, receive, scope[HOLD])
+        body = await read_body(scope, receive, scope[HOLD], most)
         key, guest = self._live.admit_guest(arrival, body)
         return key, guest, body
 

@@ -1,7 +1,9 @@
 """What a provider is sent: the client's own JSON, with the provider's model, a reserved limit, and usage asked for.
 
-Everything else passes as it came. The limit is set even where the client gave none: credits are reserved for it.
-Mistral's API refuses fields that it does not know, so for it OpenAI's names become its own.
+Most else passes as it came. The limit is set even where the client gave none: credits are reserved for it. What would
+buy more answers than were reserved for, or make a provider keep what the policy counts on it not to keep, is left out.
+Mistral's API refuses fields that it does not know, so for it OpenAI's names become its own. The embedded engine, which
+all projects share, is sent what is known here: among its other fields are some that tell what it computed for others.
 """
 
 from __future__ import annotations
@@ -9,28 +11,52 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from jazari.gateway.configuration import ProviderConfig
 from jazari.gateway.proxy.questions import Question
 from jazari.gateway.proxy.upstream import Event
 from jazari.gateway.words import Kind, Protocol
 
-# The last three are other names of the same limit: llama.cpp lets `n_predict` go before `max_tokens`.
-_OURS = ("max_tokens", "max_completion_tokens", "stream_options", "n_predict", "max_new_tokens", "max_length")
+# Other names of the same limit (llama.cpp lets `n_predict` go before `max_tokens`) and of `n`; what is kept for later.
+_OURS = frozenset({
+    "max_tokens", "max_completion_tokens", "stream_options", "n_predict", "max_new_tokens", "max_length",
+    "n_cmpl", "use_beam_search", "store", "prompt_cache_retention",
+})  # fmt: skip
+_EMBEDDED = frozenset({
+    "messages", "prompt", "stream", "n", "temperature", "top_p", "top_k", "min_p", "seed", "stop", "presence_penalty",
+    "frequency_penalty", "logprobs", "top_logprobs", "logit_bias", "response_format", "tools", "tool_choice",
+    "parallel_tool_calls",
+})  # fmt: skip
+_VECTORS = frozenset({"input", "encoding_format", "dimensions", "user", "output_dimension", "output_dtype"})
 _MISTRAL_NAMES = {"seed": "random_seed"}
 _NOT_FOR_MISTRAL = ("user", "store", "metadata", "service_tier", "logprobs", "top_logprobs", "logit_bias")
 
 
-def body_for(question: Question, model: str, protocol: Protocol, most_output: int) -> dict[str, Any]:
-    """The body for a provider that speaks ``protocol``; ``most_output`` tokens for each answer."""
+def body_for(question: Question, model: str, provider: ProviderConfig, most_output: int) -> dict[str, Any]:
+    """The body for ``provider``; ``most_output`` tokens for each answer."""
     if question.kind is Kind.EMBEDDING:
-        return question.body | {"model": model}
+        # What else there may be is neither measured nor looked into.
+        return _only(_VECTORS, question.body) | {"model": model}
     body = {name: value for name, value in question.body.items() if name not in _OURS} | {"model": model}
-    if protocol is Protocol.MISTRAL:
+    if provider.protocol is Protocol.MISTRAL:
         return _in_mistrals_words(body) | {"max_tokens": most_output}
-    newer = "max_completion_tokens" in question.body
-    body["max_completion_tokens" if newer else "max_tokens"] = most_output
+    if provider.protocol is Protocol.EMBEDDED:
+        body = _only(_EMBEDDED, body) | {"model": model, "cache_prompt": False}
+    body |= dict.fromkeys(_limit_names(question, provider), most_output)
     if question.stream:
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _only(known: frozenset[str], body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name in known}
+
+
+def _limit_names(question: Question, provider: ProviderConfig) -> tuple[str, ...]:
+    """OpenAI's newer models know only the longer name, many machines only the shorter; completions have no other."""
+    newer = question.kind is Kind.CHAT and question.body.get("max_completion_tokens") is not None
+    if not newer or provider.protocol is Protocol.EMBEDDED:
+        return ("max_tokens",)
+    return ("max_tokens", "max_completion_tokens") if provider.private_address else ("max_completion_tokens",)
 
 
 def answer_for(kind: Kind, answer: Event, call: str) -> bytes:

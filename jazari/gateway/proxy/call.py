@@ -142,7 +142,9 @@ class Call:
         raise refusal(explanation)
 
     def _refuse_what_no_model_takes(self) -> None:
-        allowed = [one for one in self.route.config.targets if self.live.decide(one, self.data_class).allowed]
+        allowed = [
+            one for one in self.route.config.targets if self.live.decide(one, self.data_class, self.guest).allowed
+        ]
         fitting = [target for target in allowed if self.live.fits(target, self.question)]
         if not fitting:
             raise BadQuestion(
@@ -237,10 +239,15 @@ class Call:
         answer = await self._try_each(self._ask)
         self.first_byte_ms = now_ms(self.began)
         self._settle(ANSWERED)
-        await send_bytes(send, answer_for(self.question.kind, answer, self.id), headers=self.headers)
+
+        async def within_the_call(message: Message) -> None:
+            await self._hand(send, message, self.route.patience.whole)
+
+        data = answer_for(self.question.kind, answer, self.id)
+        await send_bytes(within_the_call, data, headers=self.headers)
 
     async def _ask(self, provider: Provider, target: Target, fresh: bool) -> Event:
-        body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
+        body = body_for(self.question, target.model, provider.config, self._most_of_one)
         label = self.live.label(target, self.data_class, self.guest)
         answer = await provider.upstream.ask(self.question.kind, body, self.route.patience, label, fresh=fresh)
         self.heard.take(answer.chunk or {})
@@ -249,7 +256,7 @@ class Call:
 
     async def _stream(self, send: Send) -> None:
         async def attempt(provider: Provider, target: Target, fresh: bool) -> None:
-            body = body_for(self.question, target.model, provider.config.protocol, self._most_of_one)
+            body = body_for(self.question, target.model, provider.config, self._most_of_one)
             label = self.live.label(target, self.data_class, self.guest)
             patience, kind = self.route.patience, self.question.kind
             async with provider.upstream.stream(kind, body, patience, label, fresh=fresh) as events:
@@ -262,7 +269,7 @@ class Call:
             self.status = error.status
             self._settle(BROKEN)
             document = json.dumps(error_document(error), ensure_ascii=False).encode()
-            await send({"type": "http.response.body", "body": b"data: " + document + b"\n\n"})
+            await self._hand(send, {"type": "http.response.body", "body": b"data: " + document + b"\n\n"})
 
     async def _pass_on(self, first: Event, events: AsyncIterator[Event], target: Target, send: Send) -> None:
         self.first_byte_ms = now_ms(self.began)
@@ -278,12 +285,12 @@ class Call:
             if not self._hides(event):
                 await self._hand(send, {"type": "http.response.body", "body": event.raw + b"\n\n", "more_body": True})
             event = await anext(events, None)
-        await send({"type": "http.response.body", "body": b""})
+        await self._hand(send, {"type": "http.response.body", "body": b""})
 
-    async def _hand(self, send: Send, message: Message) -> None:
+    async def _hand(self, send: Send, message: Message, seconds: float | None = None) -> None:
         """Give the client a piece; one that reads no more has left, and its place is another's."""
         try:
-            async with asyncio.timeout(self.route.patience.stall):
+            async with asyncio.timeout(seconds or self.route.patience.stall):
                 await send(message)
         except TimeoutError:
             raise ClientLeft from None

@@ -21,6 +21,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 LARGEST_BODY = 20_000_000
 """Bytes: images travel inside requests, as base64."""
+LARGEST_PLAIN_QUESTION = 16_000
+"""Bytes of a request that calls no model."""
 MOST_DISCARDED = 5 * LARGEST_BODY
 """Bytes of a body that is not taken, but read all the same: a client still sending would lose the answer to a reset."""
 DISCARD_SECONDS = 10.0
@@ -52,19 +54,19 @@ def header(scope: Scope, name: bytes) -> str:
     return found[0] if len(found) == 1 else ""
 
 
-async def read_body(scope: Scope, receive: Receive, hold: Hold) -> bytes:
+async def read_body(scope: Scope, receive: Receive, hold: Hold, most: int = LARGEST_BODY) -> bytes:
     """The whole body, which ``hold`` counts as it comes.
 
-    Raises ``BodyTooLarge`` above ``LARGEST_BODY`` bytes, ``BodiesFull``, ``BodyTooSlow`` or ``ClientLeft``.
+    Raises ``BodyTooLarge`` above ``most`` bytes, ``BodiesFull``, ``BodyTooSlow`` or ``ClientLeft``.
     """
     announced = header(scope, b"content-length")
     size = int(announced[:18]) if announced.isascii() and announced.isdecimal() else 0
     try:
         async with asyncio.timeout(SLOWEST_SECONDS):
-            if size > LARGEST_BODY:
-                raise _too_large()
+            if size > most:
+                raise _too_large(most)
             hold.expect(size)
-            return await _read(receive, hold)
+            return await _read(receive, hold, most)
     except (BodyTooLarge, BodiesFull):
         hold.release()
         if size <= MOST_DISCARDED:
@@ -74,7 +76,7 @@ async def read_body(scope: Scope, receive: Receive, hold: Hold) -> bytes:
         raise BodyTooSlow(f"The request took more than {SLOWEST_SECONDS:.0f} s to arrive: send it again.") from None
 
 
-async def _read(receive: Receive, hold: Hold) -> bytes:
+async def _read(receive: Receive, hold: Hold, most: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -83,8 +85,8 @@ async def _read(receive: Receive, hold: Hold) -> bytes:
             raise ClientLeft
         part = message.get("body", b"")
         size += len(part)
-        if size > LARGEST_BODY:
-            raise _too_large()
+        if size > most:
+            raise _too_large(most)
         hold.add(len(part))
         parts.append(part)
         if not message.get("more_body"):
@@ -102,8 +104,8 @@ async def _discard(receive: Receive) -> None:
                     return
 
 
-def _too_large() -> BodyTooLarge:
-    return BodyTooLarge(f"The request is larger than {LARGEST_BODY:,} bytes: send a smaller one.")
+def _too_large(most: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The request is larger than {most:,} bytes: send a smaller one.")
 
 
 async def send_json(send: Send, value: Any, status: int = 200, headers: Headers = ()) -> None:

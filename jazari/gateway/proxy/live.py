@@ -110,7 +110,6 @@ class Live:
         self.bodies = Bodies()
         self.guests = Guests(node, config.offer, clock.now())
         self.draining = False
-        self.registry_cut = False
         """Whether a drill, of the registry or the Root, keeps it from reading the catalogue: it decides as before."""
         self.open_calls = 0
         self.owed: list[Receipt] = []

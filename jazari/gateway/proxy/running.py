@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from jazari.core.errors import JazariError
+from jazari.federation import blocking
 from jazari.gateway.addresses import Reach
 from jazari.gateway.authorization import KeySnapshot
 from jazari.gateway.configuration import GatewayConfig, ProviderConfig
@@ -70,6 +71,7 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         await stack.enter_async_context(control(live, home))
         yield live
         live.draining = True
+        live.pay_owed()
         await _anchor(live, home)
 
 
@@ -108,17 +110,13 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 async def _look(live: Live, home: Home) -> None:
     """Read keys and policy again, beside the event loop."""
-    known, kept = live.keys, live.knowledge if live.registry_cut else None
-    knowledge, keys, directory = await asyncio.to_thread(_read, home, live.config, known, kept)
-    live.swap_in(knowledge, keys, directory)
+    live.swap_in(*await blocking.run(blocking.QUICK, _read, home, live.config, live.keys))
     live.limiter.prune(time.monotonic())
 
 
-def _read(
-    home: Home, config: GatewayConfig, known: KeySnapshot, kept: Knowledge | None
-) -> tuple[Knowledge, KeySnapshot, Directory | None]:
+def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot, Directory | None]:
     directory = _directory(home)
-    return kept or read_knowledge(config, home.namespace, directory), newer_snapshot(known), directory
+    return read_knowledge(config, home.namespace, directory), newer_snapshot(known), directory
 
 
 def _directory(home: Home) -> Directory | None:

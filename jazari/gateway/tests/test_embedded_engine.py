@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from jazari.gateway.configuration import parse_gateway
-from jazari.gateway.embedded import store
+from jazari.gateway.embedded import store, supervisor
 from jazari.gateway.embedded.errors import EngineAway
 from jazari.gateway.embedded.settings import EngineKey, EngineSettings, engine_key, wanted_engines
 from jazari.gateway.embedded.supervisor import LONGEST_DELAY, Engines, backoff, engine_environment
@@ -51,6 +51,17 @@ targets = [{ provider = "two", model = "small" }]
 kind = "embedding"
 targets = [{ provider = "one", model = "small" }]
 """
+
+
+def test_an_engine_that_hears_nothing_while_it_loads_is_killed_without_an_error(monkeypatch):
+    monkeypatch.setattr(supervisor, "STOP_SECONDS", 0.2)
+
+    async def end_one_that_is_deaf() -> int | None:
+        child = await asyncio.create_subprocess_exec("sleep", "60", stdin=asyncio.subprocess.PIPE)
+        await supervisor._ended(child)
+        return child.returncode
+
+    assert asyncio.run(end_one_that_is_deaf()) == -signal.SIGKILL
 
 
 def test_engines_that_routes_want():

@@ -59,6 +59,17 @@ def test_requests_are_counted_by_the_minute() -> None:
     assert passes(limiter, BUSY, 0, 1.01)
 
 
+def test_a_spent_key_is_told_before_its_request_is_read() -> None:
+    limiter = Limiter()
+    limits = KeyLimits(requests_a_minute=1)
+    limiter.check("a", 1, 0.0)
+    limiter.begin("a", limits, 1, 0.0)
+    with pytest.raises(LimitReached):
+        limiter.check("a", 1, 0.0)
+    limiter.check("a", 1, 60.0)
+    limiter.begin("a", limits, 1, 60.0)
+
+
 def test_keys_do_not_count_for_each_other() -> None:
     limiter = Limiter()
     for _ in range(60):

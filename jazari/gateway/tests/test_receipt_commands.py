@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from jazari.core.errors import ExitCode
+from jazari.gateway.errors import ReceiptNotFound
 from jazari.gateway.journal import Journal, segments
 from jazari.gateway.ledger import Ledger
 from jazari.gateway.receipt_commands import receipt_app
-from jazari.gateway.receipt_files import journal_folder
+from jazari.gateway.receipt_files import find_receipt_of, journal_folder
 from jazari.gateway.receipts import Receipt, Tried, new_call_id
 from jazari.gateway.words import DataClass, Kind, Usage
 from jazari.governance.operations import record
@@ -180,3 +181,15 @@ def test_segments_that_were_put_away_are_not_missed(home: Home) -> None:
     segments(journal_folder(home.path))[0].unlink()
     assert run_json(home, "verify")["receipts"] == 1
     assert "no receipt" in run(home, "show", call, code=ExitCode.NOT_FOUND).stderr
+
+
+def test_an_institute_finds_its_receipts_of_earlier_months_and_nobody_elses(home: Home) -> None:
+    folder = journal_folder(home.path)
+    journal = Journal.open(folder)
+    call = new_call_id()
+    Ledger(journal).record(refused(call, "institute-fes/2026-10"))
+    journal.close()
+    assert find_receipt_of(folder, "institute-fes/2026-11", call).receipt.id == call
+    for other in ("institute-rabat/2026-10", "institute-fes", "institute"):
+        with pytest.raises(ReceiptNotFound):
+            find_receipt_of(folder, other, call)

@@ -284,10 +284,14 @@ def test_a_body_that_never_ends_because_its_client_left(gateway: GatewayUnderTes
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", {}, {"model": 7}, {"model": "chat", "data_class": 7}, {"model": "chat", "x": 1}, DEEP]
+    "body", [b"{", {}, {"model": 7}, {"model": "chat", "data_class": 7}, {"model": "chat", "x": 1}, b"[" * 8_000]
 )
 def test_questions_to_explain(gateway: GatewayUnderTest, body: Any) -> None:
     check(post(gateway, body, "/explain"), 400, "bad-request")
+
+
+def test_a_question_to_explain_is_short(gateway: GatewayUnderTest) -> None:
+    check(post(gateway, DEEP, "/explain"), 413, "body-too-large")
 
 
 def test_questions_to_explain_about_what_is_not_there(gateway: GatewayUnderTest) -> None:

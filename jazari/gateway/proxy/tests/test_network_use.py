@@ -243,3 +243,22 @@ def test_the_root_is_one_entry_over_all_for_one_hop(fes: Institute, tmp_path: Pa
     bound = Bound(ROOT, "/chat/completions", "internal", relayed_for="dakhla")
     call = {"content": body, "headers": identity("rabat").headers(bound, body)}
     assert post(root, call) == (403, "gateway.node-refused")
+
+
+def test_what_only_a_provider_beyond_the_offer_could_take_is_a_bad_request_and_no_failure(
+    model: OpenAILike, tmp_path: Path, open_gateways: ExitStack
+) -> None:
+    fes = Institute(tmp_path, "fes", {"campus": model.url, "far": model.url})
+    open_gateways.enter_context(fes.gateway)
+    cards = {
+        "campus": build.provider_card(models=[{**MODEL, "tools": False}]),
+        "far": build.provider_card(models=[MODEL], keeps=30),
+    }
+    records = {name: build.record("provider", card, name=name) for name, card in cards.items()}
+    facts = {name: facts_of(name, record) for name, record in records.items()}
+    known = {name: provider_card(record) for name, record in records.items()}
+    fes.gateway.known = Knowledge(fes.gateway.known.residency, facts, known, offer=fes.gateway.known.offer)
+    fes.gateway.swap_in(fes.gateway.known)
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
+    assert post(fes, signed(fes)) == (200, "")
+    assert post(fes, signed(fes, tools=tools)) == (400, "gateway.bad-request")
