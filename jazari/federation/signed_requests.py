@@ -31,7 +31,7 @@ _FORM = {
     "nonce": re.compile(r"[0-9a-f]{32}"),
     "moment": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
     "body_sha256": re.compile(r"|[0-9a-f]{64}"),
-    "network": re.compile(r"[^\x00-\x1f]{1,200}"),
+    "network": re.compile(r"[^\x00-\x1f\ud800-\udfff]{1,200}"),  # lone surrogates cannot be signed
 }
 
 

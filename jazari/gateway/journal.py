@@ -19,7 +19,7 @@ from pathlib import Path
 
 from jazari.core import clock
 from jazari.core.errors import JazariError
-from jazari.core.files import locked, plain_os_errors, write_atomic
+from jazari.core.files import locked, plain_os_errors, sync_folder, write_atomic
 from jazari.gateway.errors import JournalDamaged, JournalUnwritable
 from jazari.gateway.journal_lines import GENESIS, BadLine, Line, check_lines, line_bytes
 
@@ -27,6 +27,10 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 BALLAST_BYTES = 4 * 1024 * 1024
 """Room kept on the disk, given up so that calls under way can still be accounted for when it fills."""
 SNAPSHOT = "snapshot"
+
+
+def _open_segment(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
 
 def segments(folder: Path) -> list[Path]:
@@ -54,6 +58,7 @@ class Journal:
         self._unsynced = False
         self._torn = False
         self._broken = False
+        self._orphan: Path | None = None
         self._ballast = folder / "ballast"
         self._has_ballast = False
         self._next_try = 0.0
@@ -103,7 +108,7 @@ class Journal:
         if not found:
             return False
         last, end = found[-1]
-        self._open_segment(path, end)
+        self._descriptor, self._size = _open_segment(path), end
         if os.fstat(self._descriptor).st_size > end:
             os.ftruncate(self._descriptor, end)
             os.fsync(self._descriptor)
@@ -111,23 +116,47 @@ class Journal:
         self.replay = [line for line, _ in found]
         return True
 
-    def _open_segment(self, path: Path, size: int) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        with self._swap:
-            old, self._descriptor = self._descriptor, descriptor
-        if old >= 0:
-            os.fsync(old)
-            os.close(old)
-        self._size = size
-
     def _begin(self, body: str) -> None:
-        """Start the next segment: it is there with its snapshot, or not at all."""
+        """Start the next segment: it is there with its snapshot and written to, or not there at all."""
         number = self.number + 1
         data, digest = line_bytes(number, self._now(), SNAPSHOT, body, self.head)
         path = self.folder / f"{number:012d}.ndjson"
-        write_atomic(path, data, 0o600)
-        self._open_segment(path, len(data))
-        self.number, self.head = number, digest
+        self._finish_segment()
+        try:
+            write_atomic(path, data, 0o600)
+            descriptor = _open_segment(path)
+        except BaseException:
+            self._orphan = path
+            self._remove_orphan()
+            raise
+        with self._swap:
+            old, self._descriptor = self._descriptor, descriptor
+            self.number, self.head, self._size = number, digest, len(data)
+            self._orphan, self._torn = None, False
+        if old >= 0:
+            with contextlib.suppress(OSError):
+                os.close(old)
+
+    def _finish_segment(self) -> None:
+        """Make the segment durable while it is still the one that is written to."""
+        if self._descriptor < 0:
+            return
+        try:
+            os.fsync(self._descriptor)
+        except OSError:
+            self._broken = True  # as in ``sync``
+            raise
+
+    def _remove_orphan(self) -> bool:
+        """Take back a segment that was not begun: a restart would read it alone. False: it may still be there."""
+        if self._orphan is not None:
+            try:
+                self._orphan.unlink(missing_ok=True)
+                sync_folder(self.folder)
+            except OSError:
+                return False
+            self._orphan = None
+        return True
 
     @property
     def full(self) -> bool:
@@ -151,7 +180,7 @@ class Journal:
         Raises ``JournalUnwritable`` where it cannot be, and then nothing was written. ``owed``: what must be accounted
         for because it happened; it may use the last room on the disk, which nothing new may.
         """
-        if not owed and (self._broken or not self._has_room()):
+        if not self._remove_orphan() or (not owed and (self._broken or not self._has_room())):
             raise self._unwritable("the disk is full or fails")
         number = self.number + 1
         data, digest = line_bytes(number, self._now(), kind, body, self.head)

@@ -87,11 +87,6 @@ class Limiter:
         """How many keys' allowances are remembered, counted once for requests and once for tokens."""
         return len(self._requests) + len(self._tokens)
 
-    @property
-    def streams_open(self) -> int:
-        """How many streams of all keys are counted as open."""
-        return sum(self._streams.values())
-
     def prune(self, now: float) -> None:
         """Forget the keys that have been idle for long enough to have their whole allowance again."""
         for buckets in (self._requests, self._tokens):

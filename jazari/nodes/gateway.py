@@ -7,6 +7,8 @@ what it has begun, streams too, for ``DRAIN_SECONDS``.
 from __future__ import annotations
 
 import asyncio
+import logging
+import resource
 import socket
 import sys
 from collections.abc import Sequence
@@ -27,6 +29,32 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 45
 MOST_CONNECTIONS = 5_000
+OTHER_FILES = 256
+"""Open files besides connections: the journal, the database, logs, the control socket."""
+FILES = OTHER_FILES + 2 * MOST_CONNECTIONS
+"""What the most clients need, each with a call at a provider."""
+_log = logging.getLogger("jazari.gateway.start")
+
+
+def raise_open_files(wanted: int = FILES) -> int:
+    """Let this process open ``wanted`` files, or as many as its hard limit allows; how many those are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= allowed:
+        return allowed
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
+
+
+def most_connections(files: int) -> int:
+    """How many clients ``files`` open files are enough for."""
+    most = max(1, min(MOST_CONNECTIONS, (files - OTHER_FILES) // 2))
+    if most < MOST_CONNECTIONS:
+        _log.warning(
+            "The limit of %d open files leaves room for %d connections instead of %d: raise the hard limit to %d "
+            "(LimitNOFILE of systemd, or ulimit -n).", files, most, MOST_CONNECTIONS, FILES,
+        )  # fmt: skip
+    return most
 
 
 class Server(uvicorn.Server):
@@ -42,7 +70,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def create_server(home: Home, config: GatewayConfig, live: Live, header_seconds: float = HEADER_SECONDS) -> Server:
+def create_server(
+    home: Home,
+    config: GatewayConfig,
+    live: Live,
+    header_seconds: float = HEADER_SECONDS,
+    most: int = MOST_CONNECTIONS,
+) -> Server:
     """The server of the gateway of ``home``: plain HTTP on loopback, else TLS with the node's certificate."""
     from jazari.gateway.proxy.app import Gateway  # tables can be imported only once Django is set up
 
@@ -58,7 +92,7 @@ def create_server(home: Home, config: GatewayConfig, live: Live, header_seconds:
         date_header=False,
         proxy_headers=False,
         lifespan="off",
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=most,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         ws="none",
@@ -69,10 +103,11 @@ def create_server(home: Home, config: GatewayConfig, live: Live, header_seconds:
 
 async def serve(home: Home, config: GatewayConfig, listener: socket.socket) -> None:
     """Serve the gateway of ``home`` on ``listener`` until SIGTERM. Django must be set up."""
+    most = most_connections(raise_open_files())
     from jazari.gateway.proxy.running import running
 
     async with running(home, config) as live, show_life(home.run / "gateway.alive"):
-        await create_server(home, config, live).serve([listener])
+        await create_server(home, config, live, most=most).serve([listener])
 
 
 def main(arguments: Sequence[str]) -> int:

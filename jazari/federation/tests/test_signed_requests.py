@@ -163,6 +163,12 @@ def test_any_json_is_refused_unless_it_is_a_claim(value: Any) -> None:
         parse(header_of(value))
 
 
+def test_text_that_cannot_be_signed_is_refused() -> None:
+    claim = base64.urlsafe_b64encode(json.dumps(GOOD | {"network": "a\ud800"}).encode()).decode()
+    with pytest.raises(BadRequest):
+        parse(f"Jazari {claim}.00")
+
+
 def test_a_deep_or_long_header_is_refused() -> None:
     deep = base64.urlsafe_b64encode(b"[" * 2500).decode()
     with pytest.raises(BadRequest):

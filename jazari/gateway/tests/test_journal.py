@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jazari.core.canonical import canonical_json
 from jazari.core.errors import Busy
-from jazari.gateway.errors import JournalDamaged
+from jazari.gateway.errors import JournalDamaged, JournalUnwritable
 from jazari.gateway.journal import Journal, segments
 from jazari.gateway.journal_lines import GENESIS, BadLine, check_lines, line_bytes, parse_line
 from jazari.gateway.receipt_files import check_journal, find_receipt
@@ -131,6 +135,103 @@ def test_a_segment_torn_in_its_first_line_gives_way_to_the_one_before(folder: Pa
     assert journal.number == 2
     assert segments(folder) == [folder / "000000000001.ndjson"]
     journal.close()
+
+
+class FailingDisk:
+    """What a journal asks of the operating system, where calls fail that ``fails`` names: all others are real."""
+
+    def __init__(self, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.journal = journal
+        self.fails: set[str] = set()
+        self._real: dict[str, Callable[..., Any]] = {
+            "open": os.open,
+            "fsync": os.fsync,
+            "unlink": Path.unlink,
+            "replace": Path.replace,
+        }
+        monkeypatch.setattr(os, "open", self._open)
+        monkeypatch.setattr(os, "fsync", self._fsync)
+        monkeypatch.setattr(Path, "unlink", lambda path, *more, **options: self._do("unlink", path, *more, **options))
+        monkeypatch.setattr(Path, "replace", lambda path, *more, **options: self._do("replace", path, *more, **options))
+
+    def _do(self, name: str, *arguments: Any, step: str = "", **options: Any) -> Any:
+        if (step or name) in self.fails:
+            raise OSError(errno.EIO, "Input/output error")
+        return self._real[name](*arguments, **options)
+
+    def _open(self, path: Any, *arguments: Any, **options: Any) -> Any:
+        return self._do("open", path, *arguments, step=f"open {Path(path).suffix}", **options)
+
+    def _fsync(self, descriptor: int) -> Any:
+        where = Path(f"/proc/self/fd/{descriptor}").readlink()
+        step = "folder" if where.is_dir() else "old" if descriptor == self.journal._descriptor else "new"
+        return self._do("fsync", descriptor, step=f"fsync {step}")
+
+
+def lines_told(folder: Path) -> list[int]:
+    """The numbers of all lines of all segments."""
+    return [line.n for path in segments(folder) for line, _ in check_lines(path.read_bytes(), int(path.stem), None)]
+
+
+@pytest.mark.parametrize("step", ["fsync old", "fsync new", "replace", "fsync folder", "open .ndjson"])
+def test_a_segment_that_cannot_be_begun_leaves_the_one_before(
+    folder: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(folder)
+    journal.append("note", '{"a":1}')
+    disk = FailingDisk(journal, monkeypatch)
+    disk.fails = {step}
+    assert not journal.roll('{"state":1}')
+    disk.fails = set()
+    assert (journal.append("note", '{"a":2}', owed=True), len(segments(folder))) == (3, 1)
+    if step == "fsync old":  # lines may be lost to a loss of power: nothing new
+        with pytest.raises(JournalUnwritable):
+            journal.append("note", "{}")
+    journal.close()
+    journal = Journal.open(folder)
+    assert (journal.number, [line.body for line in journal.replay]) == (3, [{}, {"a": 1}, {"a": 2}])
+    assert journal.roll('{"state":2}')
+    assert journal.append("note", "{}") == 5
+    journal.close()
+    assert lines_told(folder) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("fails", [{"open .ndjson", "unlink"}, {"fsync folder"}])
+def test_nothing_is_written_beside_a_segment_that_cannot_be_taken_back(
+    folder: Path, fails: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(folder)
+    disk = FailingDisk(journal, monkeypatch)
+    disk.fails = fails
+    assert not journal.roll('{"state":1}')
+    before = segments(folder)[0].read_bytes()
+    for owed in (False, True):
+        with pytest.raises(JournalUnwritable):
+            journal.append("note", "{}", owed=owed)
+    assert segments(folder)[0].read_bytes() == before
+    disk.fails = set()
+    assert journal.append("note", "{}") == 2
+    journal.close()
+    assert lines_told(folder) == [1, 2]
+
+
+def test_a_new_segment_is_written_to_although_the_old_one_cannot_be_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal.open(folder)
+    close = os.close
+
+    def failing(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        old = journal._descriptor
+        patch.setattr(os, "close", lambda d: failing(d) if d == old else close(d))
+        assert journal.roll('{"state":1}')
+    assert journal.append("note", "{}") == 3
+    journal.close()
+    assert lines_told(folder) == [1, 2, 3]
 
 
 def test_it_is_made_durable_from_another_thread_while_lines_come(folder: Path) -> None:

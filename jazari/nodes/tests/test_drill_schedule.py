@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from jazari.catalog.models import CatalogItem
-from jazari.core import clock
+from jazari.core import clock, events
+from jazari.core.audit import AuditEvent
 from jazari.core.errors import Busy
 from jazari.core.files import locked
 from jazari.federation import exchange
 from jazari.federation.cut_off import REGISTRY, clear_cut, write_cut
 from jazari.gateway.configuration import DrillSettings, parse_gateway
 from jazari.gateway.drills import schedule
-from jazari.gateway.drills.errors import GatewayNotRunning
+from jazari.gateway.drills.errors import DrillError, GatewayNotRunning
 from jazari.gateway.drills.reports import reports_folder, write_report
 from jazari.gateway.drills.tests.test_figures import USUAL, call, measured
 from jazari.gateway.errors import BadGatewayConfig
@@ -106,6 +107,67 @@ def test_what_cannot_be_published_now_waits(home: Home) -> None:
     with pytest.raises(Busy):
         schedule.run_due(home, away)
     assert schedule.run_due(home, Checks())
+
+
+def test_a_drill_that_fails_once_it_began_waits_for_its_next_time(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def fails(*arguments: Any) -> None:
+        tried.append(arguments[-1])
+        arguments[-1]("first is cut off")
+        raise DrillError("The cut ended before its time.")
+
+    monkeypatch.setattr(schedule, "perform", fails)
+    with pytest.raises(DrillError):
+        schedule.run_due(home, Checks())
+    assert not schedule.run_due(home, Checks())
+    assert len(tried) == 1
+    (reports_folder(home) / "last-attempt").write_text("damaged")
+    assert not schedule.run_due(home, Checks())
+
+
+def test_a_drill_that_did_not_begin_is_tried_again(home: Home) -> None:
+    for days in (None, 40):
+        if days:
+            note = clock.timestamp(clock.now() - timedelta(days=days))
+            (reports_folder(home) / "last-attempt").write_text(note)
+        before = schedule.last_drill(home)
+        with pytest.raises(GatewayNotRunning):
+            schedule.run_due(home, Checks())
+        assert schedule.last_drill(home) == before
+
+
+def test_a_report_that_cannot_be_read_is_set_aside(home: Home) -> None:
+    keep(home, "scheduled-20261101-000000.json", 3)
+    for name in ("scheduled-20261002-000000.json", "scheduled-20261103-000000.json"):
+        (reports_folder(home) / name).write_text("{")
+    told: list[AuditEvent] = []
+    events.subscribe(AuditEvent, handler := told.append)
+    try:
+        assert schedule.run_due(home, Checks())
+    finally:
+        events.unsubscribe(AuditEvent, handler)
+    found = {path.name for path in reports_folder(home).iterdir()}
+    aside = {f"unreadable-scheduled-{moment}-000000.json" for moment in ("20261002", "20261103")}
+    assert found == {"published-20261101-000000.json", *aside}
+    assert {event.subject for event in told if event.kind == "gateway.drill-report-set-aside"} == aside
+
+
+def test_a_report_that_cannot_be_published_keeps_back_no_other(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(home, "scheduled-20261101-000000.json", 3)
+    keep(home, "scheduled-20261102-000000.json", 2)
+    publish = schedule.publish_report
+
+    def fails(home: Home, path: Path) -> Any:
+        if "20261101" in path.name:
+            raise Busy("It cannot be published.")
+        return publish(home, path)
+
+    monkeypatch.setattr(schedule, "publish_report", fails)
+    with pytest.raises(Busy):
+        schedule.run_due(home, Checks())
+    names = [path.name for path in sorted(reports_folder(home).iterdir())]
+    assert names == ["published-20261102-000000.json", "scheduled-20261101-000000.json"]
 
 
 def test_an_old_drill_makes_the_next_one_due(home: Home) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +123,47 @@ def test_its_server_gives_strangers_a_short_time(tmp_path: Path) -> None:
     protocol: Any = gateway.create_server(home, GatewayConfig(), cast("Live", None)).config.http_protocol_class
     assert issubclass(protocol, BoundedProtocol)
     assert protocol.header_seconds == HEADER_SECONDS <= 10
+
+
+OPEN_FILES = """
+import logging, resource
+from jazari.nodes.gateway import most_connections, raise_open_files
+logging.basicConfig()
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+files = raise_open_files({wanted})
+print(files, resource.getrlimit(resource.RLIMIT_NOFILE)[0], most_connections(files))
+"""
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted", "found"),
+    [(256, 2256, 10256, "2256 2256 1000"), (256, 3000, 2000, "2000 2000 872"), (2000, 3000, 500, "500 2000 122")],
+)
+def test_it_opens_as_many_files_as_it_may_and_takes_no_more_clients_than_they_allow(
+    soft: int, hard: int, wanted: int, found: str
+) -> None:
+    program = OPEN_FILES.format(soft=soft, hard=hard, wanted=wanted)
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.strip() == found
+    assert f"room for {found.split()[2]} connections instead of {gateway.MOST_CONNECTIONS}" in ran.stderr
+
+
+def test_with_enough_files_it_takes_the_most_clients(caplog: pytest.LogCaptureFixture) -> None:
+    assert gateway.most_connections(gateway.FILES) == gateway.MOST_CONNECTIONS
+    assert not caplog.records
+
+
+def test_its_process_asks_for_the_files_that_it_needs(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with OpenAILike() as campus:
+        made = make(tmp_path / "home", CAMPUS.format(address=campus.url) + ROUTE.format(targets=TO_CAMPUS))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+        try:
+            with serving(made) as node:
+                given = psutil.Process(node.pid()).rlimit(psutil.RLIMIT_NOFILE)[0]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert given == (gateway.FILES if hard == resource.RLIM_INFINITY else min(hard, gateway.FILES))
 
 
 def test_each_process_is_killed_when_its_own_time_is_over(tmp_path: Path) -> None:

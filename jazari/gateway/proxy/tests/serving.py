@@ -30,7 +30,7 @@ from jazari.gateway.proxy.app import Gateway
 from jazari.gateway.proxy.connections import MOST_CONNECTIONS, Connections
 from jazari.gateway.proxy.live import NOBODY, STALE_SECONDS, Live, Provider
 from jazari.gateway.proxy.node_upstream import NodeUpstream
-from jazari.gateway.proxy.protocol import HEADER_SECONDS, bounded
+from jazari.gateway.proxy.protocol import HEADER_SECONDS, READING_SECONDS, bounded
 from jazari.gateway.proxy.upstream import Upstream
 from jazari.gateway.receipts import Receipt
 from jazari.gateway.tests import policy_builders as build
@@ -118,8 +118,9 @@ class GatewayUnderTest:
         secrets: dict[str, str] | None = None,
         member: Membership | None = None,
         header_seconds: float = HEADER_SECONDS,
+        reading_seconds: float = READING_SECONDS,
     ) -> None:
-        self._header_seconds = header_seconds
+        self._protocol = bounded(header_seconds, reading_seconds)
         self.member = member or Membership(NOBODY)
         self.folder, self.config = folder, parse_gateway(text)
         self.known = known or knowledge(self.config)
@@ -181,6 +182,11 @@ class GatewayUnderTest:
         projects = {k.project: ProjectFacts(k.project, k.project, int(self._credits * CREDIT)) for k in keys}
         return KeySnapshot(id(keys), {k.id: k for k in keys}, projects)
 
+    @property
+    def connections(self) -> int:
+        """How many clients it has."""
+        return len(self._server.server_state.connections)
+
     async def _start(self) -> None:
         journal = Journal.open(self.folder / "journal")
         self._stack.callback(journal.close)
@@ -199,9 +205,9 @@ class GatewayUnderTest:
         self._stack.callback(reading.cancel)
         certificate, private = self.member.tls or (None, None)
         settings = uvicorn.Config(
-            Gateway(self.live), http=bounded(self._header_seconds), lifespan="off", log_level="warning",
-            access_log=False, limit_concurrency=MOST_CONNECTIONS, ws="none", ssl_certfile=certificate,
-            ssl_keyfile=private,
+            Gateway(self.live), http=self._protocol, lifespan="off", log_level="warning",
+            access_log=False, limit_concurrency=MOST_CONNECTIONS, timeout_keep_alive=75, ws="none",
+            ssl_certfile=certificate, ssl_keyfile=private,
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -194,7 +194,7 @@ def run_chaos(folder: Path, providers: dict[str, Watched], number: int, seed: in
         live = gateway.live
         assert not live.owed
         assert {(one.places.busy, one.places.waiting) for one in live.providers.values()} == {(0, 0)}
-        assert live.limiter.streams_open == 0
+        assert not live.limiter._streams
     checked = check_journal(folder / "journal")
     assert checked.spent == {project: amount for project, amount in spent.items() if amount}
     journal = Journal.open(folder / "journal")

@@ -75,7 +75,7 @@ def held(gateway: GatewayUnderTest) -> dict[str, int]:
         "open": live.open_calls,
         "owed": len(live.owed),
         "limits": live.limiter.known,
-        "streams": live.limiter.streams_open,
+        "streams": len(live.limiter._streams),
         "busy": provider.places.busy,
         "waiting": provider.places.waiting,
         "unanchored": live.ledger.unanchored,

@@ -1,7 +1,8 @@
-"""Strangers who never finish a request are shown out, over real sockets; who is attended to is not hurried."""
+"""Strangers who never finish a request or never read are shown out, over real sockets; nobody else is hurried."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -9,11 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from jazari.federation.tls import write_certificate
 from jazari.gateway.guests import Node
+from jazari.gateway.openapi import openapi_bytes
 from jazari.gateway.proxy.tests.serving import GatewayUnderTest, Membership, key, toml
 from jazari.testing.providers.openai_like import OpenAILike
 from jazari.testing.providers.wire import Behaviour
@@ -23,6 +26,7 @@ SECRET, KEY = key()
 LIMIT = 0.6
 PATIENCE = 20.0
 """Seconds after which a test gives up: more than a busy machine needs, less than a keep-alive lasts."""
+DOCUMENT = b"GET /v1/openapi.json HTTP/1.1\r\nhost: x\r\n\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -41,7 +45,7 @@ def gateway(request: pytest.FixtureRequest, provider: OpenAILike, tmp_path: Path
         member = Membership(Node("rabat"), tls=files)
     provider.behaviour = Behaviour()
     text = toml({"campus": provider.url}).replace("first_token_seconds = 1\n", "first_token_seconds = 15\n")
-    with GatewayUnderTest(tmp_path, text, KEY, member=member, header_seconds=LIMIT) as made:
+    with GatewayUnderTest(tmp_path, text, KEY, member=member, header_seconds=LIMIT, reading_seconds=LIMIT) as made:
         yield made
 
 
@@ -54,9 +58,22 @@ def connect(gateway: GatewayUnderTest) -> socket.socket:
     return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
+def ask_without_reading(connection: socket.socket) -> None:
+    """Ask until everything on the way is full of answers."""
+    connection.settimeout(0.2)
+    with contextlib.suppress(OSError):  # also where TLS cannot write for now
+        while True:
+            connection.sendall(DOCUMENT)
+    connection.settimeout(PATIENCE)
+
+
 def read_answer(connection: socket.socket) -> tuple[int, bytes]:
     """Status and body of one answer."""
-    reader = connection.makefile("rb")
+    return read_from(connection.makefile("rb"))
+
+
+def read_from(reader: BinaryIO) -> tuple[int, bytes]:
+    """Status and body of the next answer."""
     status = int(reader.readline().split()[1])
     size = 0
     while (line := reader.readline()) != b"\r\n":
@@ -145,3 +162,38 @@ def test_strangers_take_no_place_for_long(gateway: GatewayUnderTest) -> None:
     with connect(gateway) as next_one:
         next_one.sendall(HEALTH)
         assert read_answer(next_one)[0] == 200
+
+
+def test_who_reads_no_answer_is_shown_out(gateway: GatewayUnderTest) -> None:
+    crowd = [connect(gateway) for _ in range(3)]
+    try:
+        for one in crowd:
+            ask_without_reading(one)
+        until(lambda: gateway.connections == 0, "they are all shown out", PATIENCE)
+    finally:
+        for one in crowd:
+            one.close()
+
+
+def test_who_reads_no_answer_that_the_kernel_keeps_is_shown_out(gateway: GatewayUnderTest) -> None:
+    with connect(gateway) as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stranger.sendall(HEALTH)
+        assert read_answer(stranger)[0] == 200
+        stranger.sendall(DOCUMENT * 10)
+        until(lambda: gateway.connections == 0, "it is shown out", PATIENCE)
+
+
+def test_who_reads_slowly_gets_everything(gateway: GatewayUnderTest) -> None:
+    answers = 12_000_000 // len(openapi_bytes())
+    with connect(gateway) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        sender = threading.Thread(target=slow.sendall, args=(DOCUMENT * answers,))
+        sender.start()
+        reader = slow.makefile("rb")
+        begun = time.monotonic()
+        for _ in range(answers):
+            if time.monotonic() < begun + 6 * LIMIT:
+                time.sleep(LIMIT / 8)
+            assert read_from(reader) == (200, openapi_bytes())
+        sender.join()
