@@ -36,7 +36,7 @@ def unread(connection: socket.socket) -> tuple[int, int]:
             return 0, 0
         told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED + 8)
         (taken,) = struct.unpack_from("=Q", told, _ACKNOWLEDGED)
-    except (OSError, struct.error):
+    except (OSError, struct.error, AttributeError):  # the last: a system other than Linux
         return 0, 0
     return (waiting, taken) if taken else (0, 0)
 
