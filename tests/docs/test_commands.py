@@ -35,6 +35,7 @@ END_OTHERWISE = {
     "jazari model predict": "studies.model-not-found",
     "jazari model add-evaluation": "studies.model-not-found",
     "jazari gateway check": "gateway.problems-found",  # a first gateway.toml names no route
+    "jazari gateway offer": "gateway.bad-offer",  # nor offers anything
     "jazari models add": "core.unavailable",  # no model lies here
     "jazari models verify": "gateway.no-such-model-file",
     "jazari models remove": "gateway.no-such-model-file",
