@@ -50,7 +50,8 @@ def test_the_private_key_is_not_in_the_encrypted_file(tmp_path: Path) -> None:
     data = (tmp_path / "k.pem").read_bytes()
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in data
     assert b"scrypt n=32768" in data
-    with pytest.raises(ValueError, match="decrypt"):  # the passphrase itself does not open the PEM block
+    # The passphrase itself does not open the PEM block; one in 256 wrong keys gives bytes that end well and are no key.
+    with pytest.raises(ValueError, match="decrypt|deserialize"):
         serialization.load_pem_private_key(data, b"one")
 
 
