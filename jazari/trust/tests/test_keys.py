@@ -51,7 +51,7 @@ def test_the_private_key_is_not_in_the_encrypted_file(tmp_path: Path) -> None:
     assert b"BEGIN ENCRYPTED PRIVATE KEY" in data
     assert b"scrypt n=32768" in data
     # The passphrase itself does not open the PEM block; one in 256 wrong keys gives bytes that end well and are no key.
-    with pytest.raises(ValueError, match="decrypt|deserialize"):
+    with pytest.raises(ValueError, match=r"decrypt|deserialize"):
         serialization.load_pem_private_key(data, b"one")
 
 
