@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jazari.catalog.errors import FileChanged, FolderInUse
 from jazari.core.files import plain_os_errors
+from jazari.trust.blobs import hash_file
 
 if TYPE_CHECKING:
     from jazari.trust.reading import Reader
@@ -32,9 +32,7 @@ def write_files(reader: Reader, record: Record, folder: Path) -> list[str]:
 def _write(kept: Path, file: FileRef, record: Record, target: Path) -> None:
     with plain_os_errors(target):
         shutil.copyfile(kept, target)
-        with target.open("rb") as copied:
-            digest = hashlib.file_digest(copied, "sha256").hexdigest()
-        if digest != file.sha256:
+        if hash_file(target) != (file.sha256, file.size):
             target.unlink()
             raise FileChanged(
                 f"{record.ref}: the file {file.name} on this disk is not what was signed: remove {kept} and try again."

@@ -19,6 +19,7 @@ from jazari.core.identifiers import check_namespace
 from jazari.gateway.countries import ANY, Country, CountryOrAny
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import DataClass, Kind, Protocol
+from jazari.trust.records import Sha256
 
 MOST_KEPT_DAYS = 36_500
 MOST_MODELS = 1000
@@ -35,7 +36,8 @@ def _https(address: str) -> str:
     return address
 
 
-def _namespace(name: str) -> str:
+def a_namespace(name: str) -> str:
+    """``name`` if an institute can be called so; ``ValueError`` otherwise."""
     try:
         return check_namespace(name)
     except BadIdentifier as error:
@@ -53,10 +55,10 @@ CalendarDay = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator
 HttpsAddress = Annotated[str, Field(max_length=500), AfterValidator(_https)]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,119}$")]
 """How a provider calls a model: ``mistral-small-latest``, ``org/name:tag``."""
-Namespace = Annotated[str, AfterValidator(_namespace)]
+Namespace = Annotated[str, AfterValidator(a_namespace)]
 Amount = Annotated[str, Field(pattern=r"^(0|[1-9]\d{0,8})(\.\d{1,6})?$")]
 """An exact decimal."""
-Fingerprint = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Sha256
 """SHA-256 of a TLS certificate (DER)."""
 
 

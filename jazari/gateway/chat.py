@@ -16,6 +16,7 @@ import httpx
 
 from jazari.core.errors import known_errors
 from jazari.core.files import plain_os_errors
+from jazari.gateway.client_tls import client_tls
 from jazari.gateway.configuration import GatewayConfig
 from jazari.gateway.errors import GatewayError, NoSuchRoute, SecretUnusable
 from jazari.gateway.operating_errors import GatewayAway
@@ -42,12 +43,7 @@ def read_key(path: Path) -> str:
 @contextmanager
 def client_of(home: Home, config: GatewayConfig, key: str) -> Iterator[httpx.Client]:
     """A client of the gateway of ``home``; with TLS, only the holder of the node's own certificate is believed."""
-    from jazari.trust.http_source import pinned_tls
-
-    verify: Any = True
-    if config.uses_tls:
-        with plain_os_errors(home.tls_certificate):
-            verify = pinned_tls(home.tls_certificate.read_text())
+    verify = client_tls(home, config) or True
     timeout = httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS)
     headers = {"authorization": f"Bearer {key}"}
     with httpx.Client(

@@ -9,12 +9,10 @@ from jazari.core import clock
 from jazari.core.errors import JazariError
 from jazari.gateway.configuration import GatewayConfig, RouteConfig
 from jazari.gateway.embedded import store
-from jazari.gateway.embedded.process import INSTALL
-from jazari.gateway.embedded.sample import has_engine
+from jazari.gateway.embedded.process import INSTALL, has_engine
 from jazari.gateway.embedded.settings import wanted_engines
 from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.mirrored import known_directory
-from jazari.gateway.policy import decide
 from jazari.gateway.proxy.tracing import open_traces
 from jazari.gateway.routing import Explanation, ProviderState, explain
 from jazari.gateway.secrets import read_secret
@@ -47,10 +45,7 @@ def explain_offline(
     alias: str, route: RouteConfig, config: GatewayConfig, known: Knowledge, data_class: DataClass
 ) -> Explanation:
     """What settings and records decide about ``route``; nothing is known here of providers' health and load."""
-    today = clock.now().date()
-    decisions = {
-        target: decide(known.residency, data_class, known.facts.get(target.provider), today) for target in route.targets
-    }
+    decisions = known.decisions(route, data_class, clock.now().date())
     chosen = {target.provider: config.provider[target.provider] for target in route.targets}
     states = {
         name: ProviderState(most_at_once=one.most_at_once, image_addresses=one.takes_image_addresses)

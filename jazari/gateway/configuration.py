@@ -20,19 +20,18 @@ from jazari.catalog.cards.base import Reference
 from jazari.catalog.registry import explain
 from jazari.catalog.texts import Line, Title
 from jazari.core.errors import BadIdentifier
-from jazari.core.identifiers import RecordRef, check_name, check_namespace
+from jazari.core.identifiers import RecordRef, check_name
 from jazari.federation.cut_off import REGISTRY, ROOT
 from jazari.gateway.addresses import Reach, address_of, check_address
-from jazari.gateway.cards import HttpsAddress, ModelName
+from jazari.gateway.cards import MOST_KEPT_DAYS, HttpsAddress, ModelName, a_namespace
 from jazari.gateway.countries import ANY, Country
 from jazari.gateway.errors import AddressRefused, BadGatewayConfig
 from jazari.gateway.listening import FILE, HOST, PORT, read_text
 from jazari.gateway.proxy.severing import Mode
+from jazari.gateway.scripts import Script
 from jazari.gateway.secrets import check_secret_place
 from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import DataClass, Kind, Protocol
-
-SCRIPTS = ("arabic", "latin", "tifinagh", "other")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Credits = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)]
@@ -42,13 +41,6 @@ Weight = Annotated[Decimal, Field(gt=0, le=100, decimal_places=6)]
 def _name(name: str) -> str:
     try:
         return check_name(name)
-    except BadIdentifier as error:
-        raise ValueError(str(error)) from error
-
-
-def _namespace(name: str) -> str:
-    try:
-        return check_namespace(name) if name != ANY else name
     except BadIdentifier as error:
         raise ValueError(str(error)) from error
 
@@ -77,9 +69,9 @@ class PriceText(_Settings):
     @field_validator("weights")
     @classmethod
     def _known_scripts(cls, weights: dict[str, Decimal]) -> dict[str, Decimal]:
-        unknown = sorted(set(weights) - set(SCRIPTS))
+        unknown = sorted(set(weights) - set(Script))
         if unknown:
-            raise ValueError(f"{unknown[0][:40]!r} is no script: use {', '.join(SCRIPTS)}")
+            raise ValueError(f"{unknown[0][:40]!r} is no script: use {', '.join(Script)}")
         return weights
 
 
@@ -162,7 +154,7 @@ class RouteConfig(_Settings):
     """``[route.ALIAS]``: what a client asks for by ``ALIAS``, and who may answer.
 
     ``ordered`` tries targets as written, ``weighted`` in an order drawn by weight. Seconds: to connect, to the first
-    token, between tokens, and for the whole call. ``attempts`` counts targets tried before the first byte.
+    token, between tokens, and for one attempt in all. ``attempts`` counts targets tried before the first byte.
     """
 
     kind: Kind
@@ -218,7 +210,7 @@ class OfferConfig(_Settings):
     operator: Line
     jurisdiction: Country
     hosting: tuple[Country, ...] = Field(min_length=1, max_length=60)
-    keeps: int | None = Field(default=None, ge=0, le=36_500)
+    keeps: int | None = Field(default=None, ge=0, le=MOST_KEPT_DAYS)
     trains_on_prompts: bool | None = None
     address: HttpsAddress | None = None
     certificate: Literal["node", "authority"] = "node"
@@ -236,7 +228,8 @@ class OfferConfig(_Settings):
         if ANY in institutes and len(institutes) > 1:
             raise ValueError("`any` stands alone")
         for name in institutes:
-            _namespace(name)
+            if name != ANY:
+                a_namespace(name)
         return institutes
 
     def is_for(self, institute: str) -> bool:

@@ -16,6 +16,7 @@ from jazari.gateway.words import DataClass
 
 if TYPE_CHECKING:
     from jazari.catalog.models import CatalogItem
+    from jazari.gateway.configuration import GatewayConfig
     from jazari.gateway.drills.dry_run import Forecast
     from jazari.settings.home import Home
 
@@ -67,7 +68,7 @@ def run(
     if dry_run:
         from jazari.gateway.drills.keys import most_credits
 
-        _tell_forecast(out, _forecast(node, cut, list(chosen)), most_credits(config, plan, questions))
+        _tell_forecast(out, _forecast(node, config, cut, list(chosen)), most_credits(config, plan, questions))
         return
     from jazari.gateway.drills.performing import perform
 
@@ -78,15 +79,13 @@ def run(
     out.say(f"The report is {path}. To publish it: `jazari drill publish {path}`.")
 
 
-def _forecast(node: Home, what: str, routes: list[str]) -> Forecast:
+def _forecast(node: Home, config: GatewayConfig, what: str, routes: list[str]) -> Forecast:
     from jazari.core import clock
-    from jazari.gateway.configuration import read_gateway
     from jazari.gateway.drills.dry_run import forecast
     from jazari.gateway.knowledge import read_knowledge
     from jazari.gateway.mirrored import known_directory
     from jazari.gateway.queries import keys_snapshot
 
-    config = read_gateway(node.path)
     directory = known_directory(node.mirror)
     known = read_knowledge(config, node.namespace, directory)
     away = config.cut_with(what, directory.root if directory else "")

@@ -13,7 +13,7 @@ from jazari.gateway.network_commands import network_app
 from jazari.gateway.words import DataClass
 
 if TYPE_CHECKING:
-    from jazari.gateway.configuration import GatewayConfig, RouteConfig
+    from jazari.gateway.configuration import RouteConfig
 
 gateway_app = make_app("This node's inference gateway: its settings, and models between institutes.")
 gateway_app.add_typer(network_app)
@@ -67,7 +67,10 @@ def check(home: HomeOption, as_json: JsonOption = False) -> None:
 @command(routes_app, "list", example="jazari routes list")
 def list_routes(home: HomeOption, as_json: JsonOption = False) -> None:
     """List the routes of gateway.toml: what each is for, who may answer, and what 1000 tokens cost."""
-    config, out = _read(home), Output(as_json)
+    from jazari.gateway.configuration import read_gateway
+    from jazari.settings.home import Home
+
+    config, out = read_gateway(Home.open(home).path), Output(as_json)
     rows = [_facts(alias, route) for alias, route in config.route.items()]
     cells = [
         (
@@ -99,11 +102,12 @@ def explain(
 
     node = prepare(home, migrate=True)
     from jazari.gateway.checking import explain_offline
+    from jazari.gateway.configuration import read_gateway
     from jazari.gateway.errors import NoSuchRoute
     from jazari.gateway.knowledge import read_knowledge
     from jazari.gateway.mirrored import known_directory
 
-    config, out = _read(home), Output(as_json)
+    config, out = read_gateway(node.path), Output(as_json)
     if alias not in config.route:
         raise NoSuchRoute(f"There is no route {alias[:64]!r} in {FILE}: `jazari routes list` shows those that are.")
     known = read_knowledge(config, node.namespace, known_directory(node.mirror))
@@ -127,13 +131,6 @@ def explain(
     first = next((one["provider"] for one in targets if one["allowed"]), None)
     facts = {"route": alias, "order": explanation.order, "data_class": data_class, "targets": targets, "first": first}
     out.print_result(facts, "" if first else f"Data that are {data_class} go nowhere by this route.")
-
-
-def _read(home: Any) -> GatewayConfig:
-    from jazari.gateway.configuration import read_gateway
-    from jazari.settings.home import Home
-
-    return read_gateway(Home.open(home).path)
 
 
 def _facts(alias: str, route: RouteConfig) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from jazari.catalog.models import CatalogItem
 from jazari.core.errors import JazariError
 from jazari.gateway.cards import ProviderCard
-from jazari.gateway.configuration import GatewayConfig
+from jazari.gateway.configuration import GatewayConfig, RouteConfig, Target
 from jazari.gateway.facts import check_alike, check_member, facts_of, provider_card, residency_of
-from jazari.gateway.policy import Facts, Residency
-from jazari.gateway.words import Protocol
+from jazari.gateway.policy import Decision, Facts, Residency, decide
+from jazari.gateway.words import DataClass, Protocol
 from jazari.trust.directory import Directory
 
 
@@ -27,6 +28,13 @@ class Knowledge:
     cards: Mapping[str, ProviderCard] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     offer: ProviderCard | None = None
+
+    def decisions(self, route: RouteConfig, data_class: DataClass, today: date) -> dict[Target, Decision]:
+        """What policy says of every target of ``route`` on ``today``."""
+        return {
+            target: decide(self.residency, data_class, self.facts.get(target.provider), today)
+            for target in route.targets
+        }
 
 
 def read_knowledge(config: GatewayConfig, namespace: str, directory: Directory | None = None) -> Knowledge:
@@ -54,9 +62,13 @@ def read_knowledge(config: GatewayConfig, namespace: str, directory: Directory |
     return Knowledge(residency, facts, cards, problems, _offer(config, namespace, problems))
 
 
+def _latest(series: str) -> CatalogItem | None:
+    return CatalogItem.objects.filter(series=series, is_latest=True, withdrawn_by="").first()
+
+
 def _residency(config: GatewayConfig, namespace: str, problems: dict[str, str]) -> Residency | None:
     series = f"{namespace}/residency/{config.policy}"
-    item = CatalogItem.objects.filter(series=series, is_latest=True, withdrawn_by="").first()
+    item = _latest(series)
     if item is None:
         problems["policy"] = f"There is no {series}: publish one with `jazari publish`."
         return None
@@ -71,7 +83,7 @@ def _offer(config: GatewayConfig, namespace: str, problems: dict[str, str]) -> P
     if config.offer is None:
         return None
     series = f"{namespace}/provider/{config.offer.card}"
-    item = CatalogItem.objects.filter(series=series, is_latest=True, withdrawn_by="").first()
+    item = _latest(series)
     if item is None:
         problems["offer"] = f"There is no {series}: publish it with `jazari gateway offer`."
         return None

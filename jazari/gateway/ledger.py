@@ -67,14 +67,12 @@ class Ledger:
     def set_grants(self, grants: Mapping[str, int]) -> None:
         """What each project was granted in all, in microcredits; a project that is not named has nothing."""
         for project, granted in grants.items():
-            if not 0 <= granted <= MOST:
-                raise BadAccounting(f"The grants of {project} add up to {granted}: keep them from 0 to {MOST}.")
+            _check_grant(project, granted)
         self._granted = dict(grants)
 
     def set_grant(self, project: str, granted: int) -> None:
         """What one project was granted in all, in microcredits, until ``set_grants`` is called again."""
-        if not 0 <= granted <= MOST:
-            raise BadAccounting(f"The grants of {project} add up to {granted}: keep them from 0 to {MOST}.")
+        _check_grant(project, granted)
         self._granted[project] = granted
 
     def balance(self, project: str) -> Balance:
@@ -89,8 +87,7 @@ class Ledger:
         """
         if call in self._state.calls or not 0 <= amount <= MOST:
             raise BadAccounting(f"The call {call} cannot reserve {amount}: it holds some already, or is no amount.")
-        state = self._state
-        available = self._granted.get(project, 0) - state.spent.get(project, 0) - state.reserved.get(project, 0)
+        available = self.balance(project).available
         if amount > available:
             raise OutOfCredits(
                 f"The project {project} has {max(available, 0) / CREDIT:.6f} credits to spare and this call may cost "
@@ -98,7 +95,7 @@ class Ledger:
             )
         held = Reservation(project, amount, about)
         self._journal.append("reserve", canonical_text(held.body() | {"call": call}))
-        state.reserve(call, held)
+        self._state.reserve(call, held)
 
     def settle(self, call: str, receipt: Receipt) -> str:
         """Charge what ``receipt`` says, give back the rest, and return the receipt's hash (hexadecimal).
@@ -159,6 +156,11 @@ class Ledger:
     def sync(self) -> None:
         """See ``Journal.sync``."""
         self._journal.sync()
+
+
+def _check_grant(project: str, granted: int) -> None:
+    if not 0 <= granted <= MOST:
+        raise BadAccounting(f"The grants of {project} add up to {granted}: keep them from 0 to {MOST}.")
 
 
 def _interrupted(call: str, held: Reservation) -> Receipt:

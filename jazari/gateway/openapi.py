@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from jazari.gateway.breaker import Health
 from jazari.gateway.policy import Reason
 from jazari.gateway.proxy.questions import FORMS, SCHEMA_NAMES
-from jazari.gateway.words import DataClass, Kind
+from jazari.gateway.words import PATHS, DataClass, Kind
 
 Document = dict[str, Any]
 _REFS = "#/components/schemas/"
@@ -25,7 +25,7 @@ _SUMMARIES = {
     Kind.COMPLETION: "Continue a text",
     Kind.EMBEDDING: "Turn texts into vectors",
 }
-PATHS = {"/v1/chat/completions": Kind.CHAT, "/v1/completions": Kind.COMPLETION, "/v1/embeddings": Kind.EMBEDDING}
+CALLS = {f"/v1{path}": kind for kind, path in PATHS.items()}
 _ERRORS = {
     400: "The request, its data class or its route is not right; or the provider does not take it.",
     401: "No key, or one that opens nothing (any more).",
@@ -63,7 +63,7 @@ def openapi_document() -> Document:
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": {
-            **{path: {"post": _call(kind)} for path, kind in PATHS.items()},
+            **{path: {"post": _call(kind)} for path, kind in CALLS.items()},
             "/v1/explain": {"post": _explain()},
             "/v1/models": {"get": _read("listModels", "The models that the key is for", "Models")},
             "/v1/models/{model}": {"get": _one("Model", "model", "One of them")},

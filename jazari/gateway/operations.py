@@ -26,7 +26,7 @@ from jazari.gateway.errors import (
     ProjectExists,
 )
 from jazari.gateway.models import Grant, Key, KeysVersion, Project
-from jazari.gateway.queries import find_project
+from jazari.gateway.queries import current_version, find_project
 from jazari.gateway.scopes import (
     MOST_GRANTED,
     Scope,
@@ -174,8 +174,7 @@ def _change() -> Iterator[None]:
     """
     with transaction.atomic():
         take_turn(_TURN)
-        last = KeysVersion.objects.filter(pk=1).values_list("number", flat=True).first() or 0
-        number = max(last + 1, int(clock.now().timestamp() * 1_000_000))
+        number = max(current_version() + 1, int(clock.now().timestamp() * 1_000_000))
         KeysVersion.objects.update_or_create(pk=1, defaults={"number": number})
         yield
 

@@ -28,6 +28,7 @@ from jazari.gateway.receipts import Anchor, Proof, Receipt
 _ID = re.compile(r"rc-([0-9a-f]{11})-[0-9a-f]{20}")
 _LONGEST_CALL_SECONDS = 2 * 3600
 _ANCHOR = re.compile(rb'"kind":"anchor","n":([0-9]+),')
+_RECEIPT = b'"kind":"receipt","n":'
 
 
 LARGEST_DOCUMENT = 100_000
@@ -129,7 +130,7 @@ def _receipt_at(data: bytes, wanted: bytes) -> int:
     at = data.find(wanted)
     while at >= 0:
         start, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
-        if end >= 0 and data.find(b'"kind":"receipt","n":', at, end) >= 0:
+        if end >= 0 and data.find(_RECEIPT, at, end) >= 0:
             return start
         at = data.find(wanted, at + 1)
     return -1
@@ -175,7 +176,7 @@ def newest_receipts(folder: Path, wanted: Callable[[Receipt], bool], most: int) 
     found: list[Receipt] = []
     for path in reversed(segments(folder)):
         for text in reversed(_read(path).split(b"\n")[:-1]):
-            if b'"kind":"receipt","n":' in text and wanted(receipt := _receipt(_line(path, text + b"\n", 0))):
+            if _RECEIPT in text and wanted(receipt := _receipt(_line(path, text + b"\n", 0))):
                 found.append(receipt)
                 if len(found) == most:
                     return found
@@ -199,7 +200,7 @@ def receipts_since(folder: Path, moment: str) -> list[Receipt]:
     """All receipts written at ``moment`` (RFC 3339, UTC, to the second) or later, in order."""
     found: list[Receipt] = []
     for path in reversed(segments(folder)):
-        texts = [text for text in _read(path).split(b"\n")[:-1] if b'"kind":"receipt","n":' in text]
+        texts = [text for text in _read(path).split(b"\n")[:-1] if _RECEIPT in text]
         receipts = (_receipt(_line(path, text + b"\n", 0)) for text in texts)
         found[:0] = [receipt for receipt in receipts if receipt.moment >= moment]
         if clock.timestamp(datetime.fromtimestamp(_start(path), UTC)) < moment:

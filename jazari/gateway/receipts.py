@@ -15,11 +15,11 @@ from jazari.gateway.credits import MOST
 from jazari.gateway.errors import ReceiptUntrusted
 from jazari.gateway.merkle import leaf_hash, root_from
 from jazari.gateway.words import DataClass, Kind, Usage
+from jazari.trust.records import Sha256
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
 LONGEST_WORD = 200
 Word = Annotated[str, Field(max_length=LONGEST_WORD)]
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 INTERRUPTED = "interrupted"
 ANCHORED = "gateway.receipts-anchored"
 
@@ -108,8 +108,8 @@ class Anchor(_Frozen):
     first: int = Field(ge=1)
     last: int = Field(ge=1)
     count: int = Field(ge=1)
-    root: Hash
-    head: Hash
+    root: Sha256
+    head: Sha256
 
     def event(self) -> AuditEvent:
         """What the node's audit trail keeps; delivered twice, it is kept once."""
@@ -121,7 +121,7 @@ class Proof(_Frozen):
 
     index: int = Field(ge=0)
     count: int = Field(ge=1)
-    path: tuple[Hash, ...]
+    path: tuple[Sha256, ...]
 
 
 def verify(receipt: Receipt, proof: Proof, anchor: Anchor) -> None:

@@ -11,12 +11,11 @@ from decimal import Decimal, InvalidOperation
 
 from jazari.core.identifiers import token
 from jazari.gateway.authorization import ANY_ROUTE
+from jazari.gateway.credits import CREDIT, MOST
 from jazari.gateway.errors import BadCredits, BadProject, BadScope
 from jazari.gateway.words import DataClass
 
-MICRO = 1_000_000
-"""Microcredits in one credit."""
-MOST_GRANTED = 2**53 - 1
+MOST_GRANTED = MOST
 """Microcredits that one project may ever be granted: beyond, JSON readers would round (RFC 8785, section 3.2.2.3)."""
 LONGEST_TEXT = 200
 LONGEST_LIFE = timedelta(days=3650)
@@ -83,14 +82,14 @@ def check_text(text: str, what: str) -> str:
 def microcredits(text: str) -> int:
     """Credits as people write them (``1000`` or ``0.25``) in microcredits; exact, or ``BadCredits``."""
     try:
-        exact = Decimal(text) * MICRO if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text, re.ASCII) else Decimal(0)
+        exact = Decimal(text) * CREDIT if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text, re.ASCII) else Decimal(0)
     except InvalidOperation:
         exact = Decimal(0)
     amount = int(exact)
     if not 0 < amount <= MOST_GRANTED:
         raise BadCredits(
             f"{text[:40]!r} is no amount of credits: write a number above 0 with at most 6 decimals, "
-            f"up to {MOST_GRANTED // MICRO}."
+            f"up to {MOST_GRANTED // CREDIT}."
         )
     return amount
 
@@ -98,8 +97,8 @@ def microcredits(text: str) -> int:
 def credits_text(amount: int) -> str:
     """Microcredits as credits, without needless zeros: 1500000 is ``1.5``."""
     sign, whole = ("-" if amount < 0 else ""), abs(amount)
-    decimals = f"{whole % MICRO:06}".rstrip("0")
-    return f"{sign}{whole // MICRO}" + (f".{decimals}" if decimals else "")
+    decimals = f"{whole % CREDIT:06}".rstrip("0")
+    return f"{sign}{whole // CREDIT}" + (f".{decimals}" if decimals else "")
 
 
 def new_secret() -> tuple[str, str]:

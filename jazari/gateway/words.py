@@ -28,6 +28,10 @@ class Kind(StrEnum):
     EMBEDDING = "embedding"
 
 
+PATHS = {Kind.CHAT: "/chat/completions", Kind.COMPLETION: "/completions", Kind.EMBEDDING: "/embeddings"}
+"""Where each kind is asked for, below the base of an API."""
+
+
 class Protocol(StrEnum):
     """How a provider is spoken to.
 

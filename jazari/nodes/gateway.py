@@ -18,6 +18,7 @@ import uvicorn
 
 from jazari.core.errors import JazariError
 from jazari.gateway.configuration import GatewayConfig, read_gateway
+from jazari.gateway.listening import FILE
 from jazari.gateway.proxy.logs import log_to
 from jazari.gateway.proxy.protocol import HEADER_SECONDS, bounded
 from jazari.nodes.signs_of_life import show_life
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
         if len(arguments) > 1:
             listener = socket.socket(fileno=int(arguments[1]))
         else:
-            listener = bind(config.host, config.port, "the gateway")
+            listener = bind(config.host, config.port, "the gateway", str(FILE))
         setup(home, migrate=True)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(home, config, listener))

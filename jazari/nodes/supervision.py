@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from jazari.core.errors import Busy, JazariError
 from jazari.core.files import write_atomic
-from jazari.gateway.listening import has_gateway, read_place
+from jazari.gateway.listening import FILE, has_gateway, read_place
 from jazari.nodes.errors import HomeInUse, PortTaken
 from jazari.nodes.processes import ManagedProcess, ProcessSpec
 from jazari.settings.home import Home
@@ -34,8 +34,8 @@ STOP_SECONDS = {"gateway": 60.0}
 """More than the gateway takes to finish its open calls (``jazari.nodes.gateway.DRAIN_SECONDS``) and its engines."""
 
 
-def bind(host: str, port: int, what: str) -> socket.socket:
-    """A listening socket; ``PortTaken`` if something else has the port, ``Unavailable`` for a bad address."""
+def bind(host: str, port: int, what: str, settings: str = "jazari.toml") -> socket.socket:
+    """A listening socket; ``PortTaken`` if something else has the port, or the address is bad."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,7 +46,7 @@ def bind(host: str, port: int, what: str) -> socket.socket:
         listener.close()
         raise PortTaken(
             f"{host}:{port}, where {what} should listen, cannot be used ({error.strerror or error}): "
-            "stop what uses it or change the port in jazari.toml."
+            f"stop what uses it or change the port in {settings}."
         ) from error
     return listener
 
@@ -172,11 +172,11 @@ def _spec(home: Home, part: str, listener: socket.socket | None) -> ProcessSpec:
 
 def _listeners(home: Home, parts: Sequence[str]) -> dict[str, socket.socket]:
     """The sockets of this node's servers; ``PortTaken``, or what is wrong with the gateway's settings."""
-    places = {}
+    places: dict[str, tuple[str, int, str, str]] = {}
     if "web" in parts:
-        places["web"] = (home.config.host, home.config.port, "the web server")
+        places["web"] = (home.config.host, home.config.port, "the web server", "jazari.toml")
     if "gateway" in parts:
-        places["gateway"] = (*read_place(home.path), "the gateway")
+        places["gateway"] = (*read_place(home.path), "the gateway", str(FILE))
     return {part: bind(*place) for part, place in places.items()}
 
 

@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 from jazari.catalog.cards.base import Card, Moment
 from jazari.catalog.texts import Line, Title
 from jazari.gateway.configuration import Alias, Name
-from jazari.gateway.drills.measures import PhaseName
+from jazari.gateway.drills.measures import Milliseconds, PhaseName
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.words import DataClass
+from jazari.trust.records import Sha256
 
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Milliseconds = Annotated[int, Field(ge=0, le=10**8)]
 FileName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,40}\.(svg|csv)$")]
 CALLS_FILE = "calls.csv"
 
@@ -98,7 +98,7 @@ class Quality(Card):
 class Evaluation(Card):
     """Which evaluation file, and what came of it."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     items: int = Field(ge=1, le=10_000)
     phases: list[Quality] = Field(min_length=3, max_length=3)
 

@@ -48,7 +48,7 @@ async def control(live: Live, home: Home) -> AsyncIterator[Cutter]:
 
 
 class _Desk:
-    """Answers each connection; ``_held`` are the cuts that connections ordered."""
+    """Answers each connection."""
 
     def __init__(self, live: Live, cutter: Cutter) -> None:
         self._live, self._cutter = live, cutter

@@ -13,7 +13,7 @@ from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import token
 from jazari.federation.cut_off import REGISTRY, ROOT, clear_cut, write_cut
-from jazari.gateway.drills.errors import CutAlready, NothingToCut
+from jazari.gateway.drills.errors import CutAlready, NothingToCut, check_cut
 from jazari.gateway.drills.orders import CutOrder
 from jazari.gateway.mirrored import known_directory
 from jazari.gateway.proxy.live import Live
@@ -93,12 +93,9 @@ class Cutter:
     def _providers_of(self, what: str) -> tuple[str, ...]:
         if what == ROOT and self._home.is_root:
             raise NothingToCut("This node is the Root: cut a provider, or the registry.")
+        check_cut(what, self._live.providers)
         directory = known_directory(self._home.mirror) if what == ROOT else None
-        severed = self._live.config.cut_with(what, directory.root if directory else "")
-        if not severed and what not in (REGISTRY, ROOT):
-            known = ", ".join(sorted(self._live.providers)) or "none"
-            raise NothingToCut(f"There is no provider {what!r} in gateway.toml: cut one of {known}, registry or root.")
-        return severed
+        return self._live.config.cut_with(what, directory.root if directory else "")
 
     def _tell(self, kind: str, made: Cut, detail: dict[str, Any]) -> None:
         _log.warning("%s %s %s", kind, made.order.what, detail)

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from jazari.federation.cut_off import REGISTRY, ROOT
-from jazari.gateway.authorization import KeySnapshot
+from jazari.gateway.authorization import KeySnapshot, may_use
 from jazari.gateway.configuration import GatewayConfig, RouteConfig
-from jazari.gateway.drills.errors import NothingToCut
-from jazari.gateway.policy import Facts, decide
+from jazari.gateway.drills.errors import check_cut
+from jazari.gateway.policy import Facts
 from jazari.gateway.routing import Explanation, ProviderState, explain
 from jazari.gateway.words import DataClass
 
@@ -63,7 +63,7 @@ class Forecast:
 
 
 _SAYS = {
-    REGISTRY: "The gateway and the node's sync read nothing new: calls go on by the policy and facts read before.",
+    REGISTRY: "The node's worker reads nothing new: calls go on by the policy and facts read before.",
     ROOT: (
         "Nothing is sent to the Root's gateway and nothing new is read: other calls go on by policy and facts as they "
         "were. Sync, publishing and what this node asks about runs of studies wait until the Root is there again. "
@@ -87,11 +87,7 @@ def forecast(
 
     Raises ``NothingToCut`` for a name that is neither a provider, ``registry`` nor ``root``.
     """
-    if what not in (REGISTRY, ROOT) and what not in config.provider:
-        names = ", ".join(sorted(config.provider)) or "none"
-        raise NothingToCut(
-            f"There is no provider {what[:60]!r} in gateway.toml: name one of {names}, registry or root."
-        )
+    check_cut(what, config.provider)
     chosen = {alias: config.route[alias] for alias in (tuple(routes) or config.route)}
     lines = tuple(
         _line(alias, route, data_class, known, away, today)
@@ -106,9 +102,7 @@ def forecast(
 def _line(
     alias: str, route: RouteConfig, data_class: DataClass, known: Knowledge, away: Collection[str], today: date
 ) -> Line:
-    decisions = {
-        target: decide(known.residency, data_class, known.facts.get(target.provider), today) for target in route.targets
-    }
+    decisions = known.decisions(route, data_class, today)
     now = explain(alias, route, {}, decisions)
     then = explain(alias, route, dict.fromkeys(away, ProviderState(ready=False)), decisions)
     left = tuple(dict.fromkeys(report.provider for report in then.usable))
@@ -137,15 +131,11 @@ def _projects(keys: KeySnapshot, lines: Iterable[Line]) -> tuple[str, ...]:
         for key in keys.keys.values()
         for line in stopped
         if not key.revoked
-        and _may_call(key.routes, line.route)
+        and may_use(key, line.route)
         and line.data_class.rank <= key.highest.rank
         and (key.may_declassify or line.data_class is key.highest)
     }
     return tuple(sorted(hit))
-
-
-def _may_call(routes: Iterable[str], alias: str) -> bool:
-    return "*" in routes or alias in routes
 
 
 def _holds_until(known: Knowledge) -> date | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from jazari.core.errors import ExitCode
+from jazari.federation.cut_off import REGISTRY, ROOT
 from jazari.gateway.errors import GatewayError
 
 
@@ -27,10 +30,17 @@ class BadOrder(DrillError):
 
 
 class NothingToCut(DrillError):
-    """The gateway has no provider of this name."""
+    """Nothing that can be cut here has this name."""
 
     code = "gateway.nothing-to-cut"
     exit_code = ExitCode.NOT_FOUND
+
+
+def check_cut(what: str, providers: Collection[str]) -> None:
+    """Raise ``NothingToCut`` unless ``what`` is among ``providers`` (of gateway.toml), ``registry`` or ``root``."""
+    if what not in (REGISTRY, ROOT) and what not in providers:
+        known = ", ".join(sorted(providers)) or "none"
+        raise NothingToCut(f"There is no provider {what[:60]!r} in gateway.toml: cut one of {known}, registry or root.")
 
 
 class CutAlready(DrillError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,8 +30,6 @@ _SLACK = 1.1
 
 def most_credits(config: GatewayConfig, plan: Plan, evaluation: Evaluation | None = None) -> int:
     """Microcredits that a drill may cost at most, at the prices of its routes."""
-    import json
-
     calls = math.ceil(plan.rate * plan.whole_seconds * _SLACK / len(plan.routes)) + 2
     total = 0
     for alias in plan.routes:

@@ -15,14 +15,13 @@ from typing import Any
 import aiohttp
 
 from jazari.gateway.drills.measures import Call, Outcome
-from jazari.gateway.words import Kind
+from jazari.gateway.words import PATHS, Kind
 
 CLIENT_SECONDS = 60.0
 """An answer that takes longer is lost."""
 MOST_OPEN = 500
 OUTPUT_TOKENS = 16
 PROMPT = "This is a drill. Answer with one word."
-PATHS = {Kind.CHAT: "/chat/completions", Kind.COMPLETION: "/completions", Kind.EMBEDDING: "/embeddings"}
 _REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 413, 422, 429})
 
 

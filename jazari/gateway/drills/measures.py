@@ -15,6 +15,7 @@ from jazari.gateway.drills.errors import BadDrill, BadDrillReport
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.receipts import Tried
 from jazari.gateway.words import DataClass
+from jazari.trust.records import Sha256
 
 MOST_CALLS = 100_000
 LARGEST_REPORT = 64 << 20
@@ -99,7 +100,7 @@ class QualityAnswer(_Model):
 class EvaluationFile(_Model):
     """Which questions were asked."""
 
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
     items: int = Field(ge=1, le=10_000)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.core.canonical import digest
-from jazari.core.files import locked, plain_os_errors
+from jazari.core.files import locked
 from jazari.federation.cut_off import REGISTRY, ROOT
+from jazari.gateway.client_tls import client_tls
 from jazari.gateway.configuration import GatewayConfig
 from jazari.gateway.drills.card import DrillCard
-from jazari.gateway.drills.errors import BadDrill, NothingToCut
+from jazari.gateway.drills.errors import BadDrill, check_cut
 from jazari.gateway.drills.evaluation import Evaluation
 from jazari.gateway.drills.keys import drill_key, kinds_of, most_credits
 from jazari.gateway.drills.measures import Plan
@@ -24,7 +24,6 @@ from jazari.gateway.drills.sockets import control_path
 from jazari.gateway.errors import NoSuchRoute
 from jazari.gateway.receipt_files import journal_folder
 from jazari.settings.home import Home
-from jazari.trust.http_source import pinned_tls
 
 
 def routes_of(config: GatewayConfig, what: str, asked: Sequence[str] = ()) -> dict[str, str]:
@@ -32,9 +31,7 @@ def routes_of(config: GatewayConfig, what: str, asked: Sequence[str] = ()) -> di
 
     Raises ``NothingToCut``, ``NoSuchRoute``, or ``BadDrill`` where there is none.
     """
-    if what not in (REGISTRY, ROOT) and what not in config.provider:
-        names = ", ".join(sorted(config.provider)) or "none"
-        raise NothingToCut(f"There is no provider {what[:60]!r} in gateway.toml: cut one of {names}, registry or root.")
+    check_cut(what, config.provider)
     unknown = [alias for alias in asked if alias not in config.route]
     if unknown:
         raise NoSuchRoute(f"There is no route {unknown[0][:80]!r} in gateway.toml: name one of its routes.")
@@ -65,17 +62,11 @@ def perform(
         with Operator(control_path(home)) as operator:
             need = most_credits(config, plan, evaluation)
             with drill_key(operator, plan, need, home.namespace) as secret:
-                place = Place(config.address, secret, control_path(home), journal_folder(home.path), _tls(home, config))
+                journal, tls = journal_folder(home.path), client_tls(home, config)
+                place = Place(config.address, secret, control_path(home), journal, tls)
                 measured = run_drill(place, plan, kinds_of(config, plan), evaluation, say)
         path = file or reports_folder(home) / f"{measured.id}.json"
         card = write_report(measured, path)
         detail = {"drill": measured.id, "seconds": round(plan.seconds), "figures": digest(card.model_dump(mode="json"))}
         events.emit(AuditEvent("gateway.drill-run", home.namespace, plan.what, detail))
     return path, card
-
-
-def _tls(home: Home, config: GatewayConfig) -> ssl.SSLContext | None:
-    if not config.uses_tls:
-        return None
-    with plain_os_errors(home.tls_certificate):
-        return pinned_tls(home.tls_certificate.read_text())

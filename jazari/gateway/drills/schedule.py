@@ -31,8 +31,8 @@ _log = logging.getLogger("jazari.gateway.drills")
 def run_due(home: Home, check_root: Callable[[], None]) -> bool:
     """Run the drill of ``[drill]`` if it is due, and publish it; whether anything was published.
 
-    What could not be published before is, first. ``check_root`` raises while nothing can be published. Raises what
-    ``perform`` raises: the gateway may not run.
+    Reports that wait are published after it, the oldest first. ``check_root`` raises while nothing can be published.
+    Raises what ``perform`` raises: the gateway may not run.
     """
     if not (home.path / FILE).exists():
         return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import resource
@@ -30,6 +31,16 @@ NICE = 5
 """The gateway's own loop goes first: other providers' streams must not wait for this one's sums."""
 _PR_SET_PDEATHSIG = 1
 _MEAN = 1
+
+
+def has_engine() -> bool:
+    """Whether llama.cpp is installed."""
+    return importlib.util.find_spec("xllamacpp") is not None
+
+
+def engine_missing() -> EngineMissing:
+    """What is said where it is not."""
+    return EngineMissing(f"The embedded engine is not installed: {INSTALL}, then start the gateway again.")
 
 
 def main() -> None:
@@ -81,9 +92,7 @@ def _serve(home: Path, settings: EngineSettings, secret: str) -> Any:
     try:
         import xllamacpp  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:
-        raise EngineMissing(
-            f"The embedded engine is not installed: {INSTALL}, then start the gateway again."
-        ) from error
+        raise engine_missing() from error
     model = check_content(home, settings.key.model)
     params = _params(xllamacpp.CommonParams(), settings, model)
     params.model.path = str(model.path(home))

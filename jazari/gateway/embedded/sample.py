@@ -8,13 +8,6 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-ENGINE = "xllamacpp"
-
-
-def has_engine() -> bool:
-    """Whether llama.cpp is installed."""
-    return importlib.util.find_spec(ENGINE) is not None
-
 
 def sample_model() -> Path | None:
     """The file, or None where the wheel is not installed."""

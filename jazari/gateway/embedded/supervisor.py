@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jazari.gateway.embedded.errors import EngineAway, EngineMissing
-from jazari.gateway.embedded.process import INSTALL
-from jazari.gateway.embedded.sample import has_engine
+from jazari.gateway.embedded.process import engine_missing, has_engine
 from jazari.gateway.embedded.settings import EngineKey, EngineSettings, engine_key
 from jazari.gateway.words import Kind
 
@@ -45,7 +44,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class EngineState:
-    """How an engine stands. ``problem``: why it does not run, a sentence, "" while it runs or loads."""
+    """How an engine stands. ``problem``: why it does not run, a sentence, "" while it runs or loads first."""
 
     key: EngineKey
     ready: bool
@@ -57,7 +56,7 @@ class EngineState:
 class Engines:
     """The engines that ``wanted`` names, for the models of ``home``; they run while the context lasts.
 
-    Entering does not wait for models to load: see `wait_ready`. A model that is missing or broken is tried again, with
+    Entering does not wait for models to load: see ``states``. A model that is missing or broken is tried again, with
     delays, and stops nothing else.
     """
 
@@ -87,15 +86,6 @@ class Engines:
         """All engines, by model."""
         return [engine.state() for _, engine in sorted(self._engines.items())]
 
-    async def wait_ready(self, seconds: float) -> bool:
-        """Wait until every engine answers, at most so long; whether all do."""
-        waiting = [asyncio.create_task(engine.up.wait()) for engine in self._engines.values()]
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=seconds)
-            for task in late:
-                task.cancel()
-        return all(engine.endpoint is not None for engine in self._engines.values())
-
 
 class _Engine:
     """One engine, kept running by a task."""
@@ -107,7 +97,6 @@ class _Engine:
         self._starts = 0
         self.endpoint: Endpoint | None = None
         self.problem = ""
-        self.up = asyncio.Event()
 
     def begin(self) -> None:
         self._task = asyncio.create_task(self._keep())
@@ -136,14 +125,13 @@ class _Engine:
     async def _run_once(self) -> None:
         """From start to end of one process; raises with the reason why it ended."""
         if not has_engine():
-            raise EngineMissing(f"The embedded engine is not installed: {INSTALL}, then start the gateway again.")
+            raise engine_missing()
         secret = secrets.token_urlsafe(32)
         self._child = child = await _spawn(self._settings.key.model)
         self._starts += 1
         try:
             address = await asyncio.wait_for(self._announced(child, secret), LOAD_SECONDS)
             self.endpoint, self.problem = Endpoint(f"{address}/v1", secret), ""
-            self.up.set()
             status = await child.wait()
             raise EngineAway(
                 f"The engine of the model {self._settings.key.model} ended with {status}; it starts again."
@@ -154,7 +142,6 @@ class _Engine:
             ) from None
         finally:
             self.endpoint = None
-            self.up.clear()
             await _ended(child)
 
     async def _announced(self, child: asyncio.subprocess.Process, secret: str) -> str:

@@ -16,7 +16,7 @@ from jazari.gateway.metrics import CONTENT_TYPE
 from jazari.gateway.node_calls import CLASS_HEADER as CLASS_NAME
 from jazari.gateway.node_calls import RELAYED_HEADER, SCHEME
 from jazari.gateway.node_errors import NotOffered
-from jazari.gateway.openapi import PATHS, openapi_bytes
+from jazari.gateway.openapi import CALLS, openapi_bytes
 from jazari.gateway.proxy.call import Call
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
 from jazari.gateway.proxy.http import (
@@ -53,7 +53,7 @@ class Gateway:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._paths: dict[str, tuple[str, Handler]] = {
-            **{path: ("POST", self._answerer(kind)) for path, kind in PATHS.items()},
+            **{path: ("POST", self._answerer(kind)) for path, kind in CALLS.items()},
             "/v1/models": ("GET", self._models),
             "/v1/explain": ("POST", self._explain),
             "/v1/openapi.json": ("GET", self._openapi),
@@ -109,7 +109,7 @@ class Gateway:
     def _answerer(self, kind: Kind) -> Handler:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             self._live.refuse_when_draining()
-            key, guest, body = await self._admit(scope, receive, LARGEST_BODY)
+            key, guest, body = await self._admit(scope, receive, calls=True)
             question = read_question(kind, body)
             route = self._live.route_for(key, question.model, kind)
             data_class, declassified = data_class_of(key, _class_asked(scope))
@@ -139,13 +139,14 @@ class Gateway:
             live.open_calls -= 1
 
     async def _admit(
-        self, scope: Scope, receive: Receive, most: int = LARGEST_PLAIN_QUESTION
+        self, scope: Scope, receive: Receive, *, calls: bool = False
     ) -> tuple[KeyFacts, Guest | None, bytes]:
-        """Who calls, and the body of ``most`` bytes, which is not read for strangers nor beyond a key's limit."""
+        """Who asks, and the body, which is not read for strangers; nor that of a call beyond a key's limit."""
+        most = LARGEST_BODY if calls else LARGEST_PLAIN_QUESTION
         authorization = header(scope, b"authorization")
         if not authorization.startswith(SCHEME):
             key = self._live.admit(authorization)
-            if most > LARGEST_PLAIN_QUESTION:
+            if calls:
                 self._live.limiter.check(key.id, key.requests_a_minute, time.monotonic())
             return key, None, await read_body(scope, receive, scope[HOLD], most)
         data_class, relayed_for = header(scope, CLASS_HEADER), header(scope, RELAYED_HEADER.encode())

@@ -28,7 +28,7 @@ _EMBEDDED = frozenset({
 })  # fmt: skip
 _VECTORS = frozenset({"input", "encoding_format", "dimensions", "user", "output_dimension", "output_dtype"})
 _MISTRAL_NAMES = {"seed": "random_seed"}
-_NOT_FOR_MISTRAL = ("user", "store", "metadata", "service_tier", "logprobs", "top_logprobs", "logit_bias")
+_NOT_FOR_MISTRAL = ("user", "metadata", "service_tier", "logprobs", "top_logprobs", "logit_bias")
 
 
 def body_for(question: Question, model: str, provider: ProviderConfig, most_output: int) -> dict[str, Any]:

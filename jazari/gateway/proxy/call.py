@@ -1,8 +1,8 @@
 """One call, from the question of a known key to its receipt.
 
 The order is the guarantee: the key's limits, policy, credits reserved, then attempts, policy decided again before each;
-and every way out passes ``_settle``, which writes the receipt and charges what was delivered. A provider is asked
-again, or another one instead, only while the client has not been sent a byte.
+and every way out after the limits passes ``_settle``, which writes the receipt and charges what was delivered. A
+provider is asked again, or another one instead, only while the client has not been sent a byte.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Call:
     _used: Usage | None = None
 
     async def run(self, send: Send) -> None:
-        """Answer the client; raises what it is told instead, with the receipt already written."""
+        """Answer the client; raises what it is told instead, once it is settled."""
         with self.live.traces.call(self.id, self.route.alias) as self.span:
             await self._run(send)
 
@@ -97,11 +97,7 @@ class Call:
             self._refuse_what_no_model_takes()
             self._reserve()
             await (self._stream(send) if self.question.stream else self._whole(send))
-        except asyncio.CancelledError:
-            self.status = CLIENT_LEFT
-            self._settle(LEFT)
-            raise
-        except ClientLeft:
+        except (asyncio.CancelledError, ClientLeft):
             self.status = CLIENT_LEFT
             self._settle(LEFT)
             raise

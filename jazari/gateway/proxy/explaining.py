@@ -34,7 +34,7 @@ def read_explain_question(data: bytes) -> ExplainQuestion:
 
 
 def explanation_document(explanation: Explanation, data_class: DataClass, declassified: bool) -> dict[str, Any]:
-    """The explanation for API clients and for ``jazari routes explain --json``."""
+    """The explanation for API clients."""
     targets = []
     for report in explanation.targets:
         one = asdict(report)

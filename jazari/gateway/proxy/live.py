@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from fractions import Fraction
 
 from jazari.core import clock
-from jazari.gateway.authorization import EMPTY, KeyFacts, KeySnapshot, find_key, require_route
+from jazari.gateway.authorization import EMPTY, KeyFacts, KeySnapshot, find_key, may_use, require_route
 from jazari.gateway.breaker import Breaker, Health
 from jazari.gateway.configuration import GatewayConfig, PriceText, ProviderConfig, RouteConfig, Target
 from jazari.gateway.credits import CREDIT, MOST, Price
@@ -110,7 +110,6 @@ class Live:
         self.bodies = Bodies()
         self.guests = Guests(node, config.offer, clock.now())
         self.draining = False
-        """Whether a drill, of the registry or the Root, keeps it from reading the catalogue: it decides as before."""
         self.open_calls = 0
         self.owed: list[Receipt] = []
         """Receipts that could not be written when their calls ended; what they charge stays reserved until then."""
@@ -238,7 +237,7 @@ class Live:
         model = card.model(target.model) if card else None
         if model is None or question.kind not in model.kinds:
             return False
-        return (model.images or not question.images) and (model.tools or "tools" not in question.extras)
+        return (model.images or not question.images) and (model.tools or not question.tools)
 
     def label(self, target: Target, data_class: DataClass, guest: Guest | None) -> Label:
         """What another institute's gateway is told of a call besides its body, and how it is known to be that one."""
@@ -308,7 +307,7 @@ class Live:
 
     def models_for(self, key: KeyFacts) -> list[str]:
         """The aliases that a key may use, in order."""
-        return sorted(alias for alias in self.routes if "*" in key.routes or alias in key.routes)
+        return sorted(alias for alias in self.routes if may_use(key, alias))
 
     def show_metrics(self) -> None:
         """Bring the gauges up to date, which nobody looks at between two scrapes."""

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError
@@ -113,7 +113,8 @@ class Question:
     ``body`` is the JSON as it came. ``prompt_bytes``: UTF-8 bytes of all that can become tokens: texts, tools, schema,
     and every field that we do not know; ``items``: messages or inputs; ``script``: what most of its last text is
     written in; ``choices``: answers computed. ``most_output``: the client's own limit of tokens for each of them, or
-    None. ``image_addresses``: some image is not in the request, but somewhere to be fetched from.
+    None. ``image_addresses``: some image is not in the request, but to be fetched from an address; ``tools``: it has
+    some.
     """
 
     kind: Kind
@@ -128,7 +129,7 @@ class Question:
     most_output: int | None = None
     choices: int = 1
     image_addresses: bool = False
-    extras: frozenset[str] = field(default_factory=frozenset)
+    tools: bool = False
 
 
 def read_question(kind: Kind, data: bytes) -> Question:
@@ -223,7 +224,7 @@ def _generating(kind: Kind, form: Any, body: dict[str, Any]) -> Question:
         most_output=min(limits) if limits else None,
         choices=max(form.n or 1, form.best_of or 1) * (1 if kind is Kind.CHAT else len(texts)),
         image_addresses=kind is Kind.CHAT and any(map(_is_elsewhere, _image_parts(form))),
-        extras=frozenset(name for name in ("tools", "response_format") if body.get(name)),
+        tools=bool(body.get("tools")),
     )
 
 

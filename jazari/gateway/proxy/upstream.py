@@ -1,7 +1,7 @@
 """One attempt at one provider: send the question, and give its answer whole or event by event.
 
 Every way in which a provider can fail becomes one of the ``ProviderFailed`` errors; what it says then never reaches a
-client, since it may quote secrets. Only a request that it refuses as wrong (400, 413, 422) is told, as that is the
+client, since it may quote secrets. Only a request that it refuses as wrong (400, 413, 415, 422) is told, as that is the
 client's to correct. Nothing is followed elsewhere: a redirect is a failure.
 """
 
@@ -30,7 +30,7 @@ from jazari.gateway.node_errors import ProviderNotItself
 from jazari.gateway.proxy.connections import Connections
 from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
 from jazari.gateway.proxy.severing import Way
-from jazari.gateway.words import DataClass, Kind
+from jazari.gateway.words import PATHS, DataClass, Kind
 
 LARGEST_ANSWER = 20_000_000
 """Bytes of a whole answer; a stream is bounded event by event and by its time."""
@@ -38,7 +38,6 @@ LARGEST_COMPLAINT = 20_000
 LONGEST_SENTENCE = 500
 PLAIN = {"content-type": "application/json", "accept-encoding": "identity"}
 _CONTENT = {Kind.CHAT: "choices", Kind.COMPLETION: "choices", Kind.EMBEDDING: "data"}
-PATHS = {Kind.CHAT: "/chat/completions", Kind.COMPLETION: "/completions", Kind.EMBEDDING: "/embeddings"}
 _THE_CLIENTS = (400, 413, 415, 422)
 
 

@@ -18,7 +18,9 @@ from typing import Any
 
 import httpx
 
-from jazari.gateway.embedded.sample import has_engine, sample_model
+from jazari.gateway.embedded.process import has_engine
+from jazari.gateway.embedded.sample import sample_model
+from jazari.gateway.listening import FILE
 from jazari.nodes.demo import texts
 from jazari.nodes.demo.founding import DemoNetwork, free_ports
 from jazari.nodes.errors import DemoFailed
@@ -84,7 +86,7 @@ def _address(process: subprocess.Popen[str]) -> str:
 def prepare(inference: Inference) -> None:
     """Settings, a project with credits and a key, before the node serves. Until policy is published, nothing goes."""
     run, home = inference.run, inference.home
-    settings = home / "gateway" / "gateway.toml"
+    settings = home / FILE
     settings.parent.mkdir(mode=0o700, exist_ok=True)
     settings.write_text(
         texts.gateway_settings(home.name, inference.port, inference.here, inference.addresses), encoding="utf-8"
@@ -100,7 +102,7 @@ def prepare(inference: Inference) -> None:
 
 def attest(inference: Inference) -> None:
     """Publish the policy, and the facts about both providers; return once the gateway acts on them."""
-    for name, document in texts.gateway_cards(inference.here).items():
+    for name, document in texts.gateway_cards(inference.home.name, inference.here).items():
         file = inference.home / "data" / f"{name}.json"
         file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
         inference.run("publish", file)
@@ -137,7 +139,7 @@ def call(inference: Inference) -> dict[str, Any]:
 
 
 def call_abroad(inference: Inference) -> dict[str, Any]:
-    """Personal data for a provider abroad only: the code and sentence of the refusal, or nothing if it went."""
+    """Personal data for a provider abroad only: whether it was refused, with the code and sentence."""
     words = ("chat", texts.ROUTE_ABROAD, texts.QUESTION, "--class", "personal", "--key-file", inference.key_file)
     told = inference.network.operator.finish(*words, "--home", inference.home)
     error = told.get("error", {})

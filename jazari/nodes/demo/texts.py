@@ -207,10 +207,10 @@ def _model(provider: str) -> str:
     return SMALL if provider == "embedded" else "stand-in"
 
 
-def gateway_cards(here: str) -> dict[str, dict[str, Any]]:
+def gateway_cards(namespace: str, here: str) -> dict[str, dict[str, Any]]:
     """What the institute publishes for its gateway: where data may go, and what it attests about who computes."""
     policy = {
-        "issuers": ["rabat"],
+        "issuers": [namespace],
         "rules": [
             {"data_class": "public", "operators": ["MA", "FR"], "hosting": ["MA", "FR"]},
             {"data_class": "personal", "operators": ["MA"], "hosting": ["MA"], "most_kept_days": 0},
