@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import gateway_findings
 from benchmarks.base import Options, Outcome
-from benchmarks.gateway_capacity import Capacity, most_a_second, streams_a_second
+from benchmarks.gateway_capacity import CONNECTIONS, Capacity, most_a_second, streams_a_second
 from benchmarks.gateway_home import GatewayHome, NotStarted, Program, gateway_home
 from benchmarks.gateway_litellm import litellm_proxy, version
 from benchmarks.gateway_load import Seen, Target, as_fast_as_it_can, at_the_same_time
@@ -54,6 +54,7 @@ class Found:
     first: Compared | None = None
     streams: dict[str, Seen] = field(default_factory=dict)
     calls: int = 0
+    failed: int = 0
     receipts: int = 0
     litellm_version: str = ""
     litellm_missing: str = ""
@@ -109,15 +110,14 @@ def _starts(found: Found, home: GatewayHome) -> None:
 def _capacity(found: Found, direct: Target, gateway: Target, program: Program) -> None:
     seconds = found.size.full_seconds
     _ask(gateway, 100)
-    used, receipts = program.processor_seconds(), most_a_second
-    found.capacity[gateway.name] = receipts(gateway, PLAIN, seconds)
-    answers = found.capacity[gateway.name].per_second * seconds
-    found.processor_microseconds = (program.processor_seconds() - used) / max(answers, 1) * 1e6
+    used = program.processor_seconds()
+    most = found.capacity[gateway.name] = most_a_second(gateway, PLAIN, seconds)
+    found.processor_microseconds = (program.processor_seconds() - used) / max(most.answered, 1) * 1e6
     found.capacity[DIRECT] = most_a_second(direct, PLAIN, seconds)
 
 
 def _ask(target: Target, count: int) -> Seen:
-    return as_fast_as_it_can(target, target.request(PLAIN), count, 32)
+    return as_fast_as_it_can(target, target.request(PLAIN), count, CONNECTIONS)
 
 
 def _latency(found: Found, direct: Target, gateway: Target, brisk: str) -> None:
@@ -145,6 +145,7 @@ def _memory(found: Found, home: GatewayHome) -> None:
         for until in found.size.calls:
             seen = _ask(home.target, until - found.calls)
             found.calls += len(seen.whole) + seen.failed
+            found.failed += seen.failed
             found.memory[f"after {until:,} calls"] = program.memory()
     found.receipts = home.receipts() - before
 

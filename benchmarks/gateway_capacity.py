@@ -18,8 +18,9 @@ _OWN_ROUND = 500
 
 @dataclass(frozen=True)
 class Capacity:
-    """``per_second`` answers with status 200; ``failed`` others; ``tool``: who asked."""
+    """``answered`` with status 200, ``per_second`` of them; ``failed`` others; ``tool``: who asked."""
 
+    answered: int
     per_second: float
     failed: int
     tool: str
@@ -44,7 +45,7 @@ def _by_wrk(program: str, target: Target, model: str, seconds: float) -> Capacit
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", told)
     refused = _number(r"Non-2xx or 3xx responses: (\d+)", told)
     failed = int(refused) + (sum(map(int, errors.groups())) if errors else 0)
-    return Capacity(passed * (answered - refused) / max(answered, 1), failed, "wrk")
+    return Capacity(int(answered - refused), passed * (answered - refused) / max(answered, 1), failed, "wrk")
 
 
 def _script(target: Target, model: str) -> str:
@@ -62,7 +63,7 @@ def _by_ourselves(target: Target, model: str, seconds: float) -> Capacity:
     seen = as_fast_as_it_can(target, request, _OWN_ROUND, CONNECTIONS)
     while seen.seconds < seconds:
         seen.add(as_fast_as_it_can(target, request, _OWN_ROUND, CONNECTIONS))
-    return Capacity(len(seen.whole) / seen.seconds, seen.failed, "our own client")
+    return Capacity(len(seen.whole), len(seen.whole) / seen.seconds, seen.failed, "our own client")
 
 
 def streams_a_second(target: Target, model: str, count: int) -> float:

@@ -106,7 +106,10 @@ def _process(found: Found) -> list[Finding]:
 
 def _books(found: Found) -> list[Finding]:
     same = found.receipts == found.calls
-    return [Finding("receipts in the journal for these calls", f"{found.receipts:,}", f"{found.calls:,}", same)]
+    return [
+        Finding("receipts in the journal for these calls", f"{found.receipts:,}", f"{found.calls:,}", same),
+        Finding("of these calls, failed", str(found.failed), "0", found.failed == 0),
+    ]
 
 
 def _known(compared: Compared | None) -> Compared:
@@ -127,6 +130,7 @@ def _measured(found: Found) -> dict[str, Any]:
             for name, each in found.streams.items()
         },
         "calls": found.calls,
+        "failed": found.failed,
         "receipts": found.receipts,
         "litellm": found.litellm_version or found.litellm_missing,
     }

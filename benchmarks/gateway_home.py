@@ -56,12 +56,15 @@ class Program:
 
     def memory(self) -> float:
         """Proportional set size of the program and all that it started, in MB."""
-        return sum(_pss(each.pid) for each in (self._watched, *self._watched.children(recursive=True)))
+        return float(sum(each.memory_full_info().pss for each in self._all())) / 1e6
 
     def processor_seconds(self) -> float:
         """User and system time so far, with that of what it started."""
-        each = [one.cpu_times() for one in (self._watched, *self._watched.children(recursive=True))]
-        return float(sum(one.user + one.system for one in each))
+        times = [each.cpu_times() for each in self._all()]
+        return float(sum(one.user + one.system for one in times))
+
+    def _all(self) -> list[psutil.Process]:
+        return [self._watched, *self._watched.children(recursive=True)]
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL to what does not heed it."""
@@ -71,11 +74,6 @@ class Program:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-
-
-def _pss(process: int) -> float:
-    lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000 * 1.024
 
 
 def _answers(url: str) -> bool:

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 import pytest
 
-from jazari.gateway.embedded.sample import has_engine, sample_model
+from jazari.gateway.embedded.process import has_engine
+from jazari.gateway.embedded.sample import sample_model
 
 
 def small_model() -> Path | None:

@@ -34,7 +34,8 @@ A key goes in the header `authorization: Bearer jz-...`.
 FORMS = """
 ## Requests
 JSON in UTF-8. The gateway checks the fields on which it acts; every other field passes to the provider as it came, but
-for those that would change what was reserved, and those that Mistral's API does not know. `model` is the name of a
+for those that would change what was reserved, that ask a provider to keep what it is sent, or that Mistral's API does
+not know. The embedded engine and requests for vectors take known fields only. `model` is the name of a
 [route](files.md#a-route), in whose place the provider's model is put. If the client sets no limit of output tokens, the
 route's own is sent. `prompt` and `input` are a text or a list of texts, not numbers of tokens; the content of a message
 is a text or a list of parts of type `text` and `image_url`.

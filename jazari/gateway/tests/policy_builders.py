@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from jazari.gateway.cards import ResidencyCard
 from jazari.gateway.facts import residency_of
 from jazari.gateway.policy import Residency
 from jazari.trust.records import Record
@@ -44,10 +43,6 @@ def record(kind: str, card: dict[str, Any], namespace: str = "rabat", name: str 
 
 def policy(*rules: dict[str, Any], **changes: Any) -> Residency:
     return residency_of(record("residency", residency_card(*rules, **changes)), "rabat")
-
-
-def parsed(*rules: dict[str, Any]) -> ResidencyCard:
-    return policy(*rules).card
 
 
 class Records:

@@ -131,7 +131,7 @@ def test_hash_in_a_document_cannot_lead_elsewhere(home, file):
         store.find(home, "tiny")
 
 
-def test_missing_model_says_how_to_add_it(home, file):
+def test_missing_model_says_how_to_add_it(home):
     with pytest.raises(ModelMissing, match="jazari models add"):
         store.find(home, "tiny")
     with pytest.raises(ModelMissing):

@@ -130,9 +130,9 @@ def test_what_is_no_receipt_is_refused(home: Home, tmp_path: Path, content: str)
     assert "holds no receipt" in run(home, "verify", "--file", str(file), code=ExitCode.UNTRUSTED).stderr
 
 
-@pytest.mark.parametrize(("anchored", "deliver"), [(False, False), (True, False)])
-def test_what_the_audit_trail_does_not_have_is_not_verified(home: Home, anchored: bool, deliver: bool) -> None:
-    call = serve(home, anchored=anchored, deliver=deliver)[0]
+@pytest.mark.parametrize("anchored", [False, True])
+def test_what_the_audit_trail_does_not_have_is_not_verified(home: Home, anchored: bool) -> None:
+    call = serve(home, anchored=anchored, deliver=False)[0]
     result = run(home, "verify", call, code=ExitCode.UNTRUSTED)
     assert "not anchored in this node's audit trail" in result.stderr
     assert f"anchored: {'as ' if anchored else 'not yet'}" in run(home, "show", call).stdout

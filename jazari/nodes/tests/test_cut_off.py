@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -55,10 +56,12 @@ def test_nothing_is_sent_and_what_waited_is_published_once(live: LiveNetwork) ->
 def test_an_answer_that_was_on_its_way_when_the_cut_fell_does_not_count(live: LiveNetwork) -> None:
     dakhla, fes = live.institutes["dakhla"], live.institutes["fes"]
     failed: list[type[Exception]] = []
+    asked = threading.Event()
     with exchange.root_client(fes, live.signer("fes")) as client:
         before = client.wait_for_change(0)
 
         def wait() -> None:
+            asked.set()
             try:
                 client.wait_for_change(before)
             except RootCutOff as error:
@@ -66,6 +69,8 @@ def test_an_answer_that_was_on_its_way_when_the_cut_fell_does_not_count(live: Li
 
         waiting = threading.Thread(target=wait)
         waiting.start()
+        asked.wait()
+        time.sleep(0.2)  # the question is on its way: what is asked under a cut would not leave at all
         write_cut(fes, ROOT, 60)
         exchange.publish(dakhla, [draft()])
         waiting.join(30)
@@ -76,10 +81,11 @@ def test_an_answer_that_was_on_its_way_when_the_cut_fell_does_not_count(live: Li
 
 def test_a_cut_is_of_this_node_alone_and_of_its_time(live: LiveNetwork) -> None:
     dakhla, fes = live.institutes["dakhla"], live.institutes["fes"]
-    write_cut(fes, ROOT, 0.5)
+    write_cut(fes, ROOT, 60)
     exchange.sync(dakhla)
     with pytest.raises(SourceUnavailable):
         exchange.sync(fes)
+    write_cut(fes, ROOT, 0.5)
 
     def again() -> bool:
         try:

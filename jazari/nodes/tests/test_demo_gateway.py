@@ -11,6 +11,7 @@ import pytest
 
 from jazari.catalog.registry import check_form
 from jazari.gateway.configuration import GatewayConfig, read_gateway
+from jazari.gateway.listening import FILE
 from jazari.nodes.demo import inference, texts
 from jazari.nodes.demo.data import SITES
 from jazari.nodes.demo.founding import DemoNetwork
@@ -29,14 +30,14 @@ def gateway(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def settings_of(gateway: Inference) -> GatewayConfig:
-    file = gateway.home / "gateway" / "gateway.toml"
+    file = gateway.home / FILE
     file.parent.mkdir(parents=True)
     file.write_text(texts.gateway_settings("rabat", gateway.port, gateway.here, gateway.addresses))
     return read_gateway(gateway.home)
 
 
 def test_its_settings_and_cards_are_valid_and_speak_of_the_same(gateway: Inference) -> None:
-    config, cards = settings_of(gateway), texts.gateway_cards(gateway.here)
+    config, cards = settings_of(gateway), texts.gateway_cards("rabat", gateway.here)
     for document in cards.values():
         check_form(document["type"], json.loads(json.dumps(document["card"])))
     providers = {name: document["card"] for name, document in cards.items() if document["type"] == "provider"}

@@ -26,7 +26,7 @@ from jazari.gateway.models import Key
 from jazari.gateway.proxy.tests.serving import toml
 from jazari.nodes import node_duties, wiring
 from jazari.settings.home import Home
-from jazari.testing.live_network import found
+from jazari.testing.live_network import LiveNetwork
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 DRILL = '[drill]\ncut = "first"\n'
@@ -43,13 +43,12 @@ class Checks:
 
 
 @pytest.fixture
-def home(tmp_path: Path, sqlite_database: Any) -> Home:
+def home(network: LiveNetwork) -> Home:
     """The home of a Root, which can publish, with a gateway.toml and no gateway."""
     wiring.register_cards()
-    root = found(tmp_path / "network").root
-    (root.path / "gateway").mkdir()
-    settle(root, DRILL)
-    return root
+    (network.root.path / "gateway").mkdir()
+    settle(network.root, DRILL)
+    return network.root
 
 
 def settle(home: Home, drill: str) -> None:
@@ -68,7 +67,7 @@ def test_it_is_due_when_its_days_are_over(days: int | None, due: bool) -> None:
     assert schedule.is_due(DrillSettings(cut="first"), last, NOW) is due
 
 
-def test_without_a_gateway_or_a_schedule_nothing_happens(home: Home, tmp_path: Path) -> None:
+def test_without_a_gateway_or_a_schedule_nothing_happens(home: Home) -> None:
     settle(home, "")
     assert not node_duties.run_drill(home)
     (home.path / "gateway" / "gateway.toml").unlink()

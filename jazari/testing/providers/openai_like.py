@@ -1,7 +1,7 @@
 """A provider with OpenAI's interface, as vLLM, llama.cpp and others have it, whose faults are chosen.
 
 In a test: ``with OpenAILike() as provider: provider.faults.next(Fault.ERROR_503)``, address ``provider.url``.
-For benchmarks, in a process of its own: ``python -m jazari.testing.providers.openai_like PORT``.
+For benchmarks and the demo, in a process of its own: ``python -m jazari.testing.providers.openai_like PORT``.
 A model named ``fault-<name>`` fails in that way at every call, so that a caller without access can choose too.
 """
 
@@ -97,12 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A provider with OpenAI's interface, for benchmarks.")
     parser.add_argument("port", type=int, help="0 for a free one")
     parser.add_argument("--words", type=int, default=16, help="of an answer, and events of a stream")
-    parser.add_argument("--pace-seconds", type=float, default=0.0, help="between two events")
-    parser.add_argument("--first-seconds", type=float, default=0.0, help="before the first byte")
     given = parser.parse_args()
     use_fast_loop()
-    behaviour = Behaviour(words=given.words, pace_seconds=given.pace_seconds, first_seconds=given.first_seconds)
-    with OpenAILike(port=given.port, behaviour=behaviour) as provider:
+    with OpenAILike(port=given.port, behaviour=Behaviour(words=given.words)) as provider:
         print(provider.url, flush=True)
         threading.Event().wait()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from jazari.core.canonical import canonical_json
 from jazari.federation.options import prepare
 from jazari.gateway.tests import policy_builders as build
 from jazari.trust.records import Record
@@ -25,22 +24,12 @@ def main(home: str) -> None:
 
 def fill() -> None:
     """Fill the catalogue in the current database."""
-    from jazari.catalog.models import CatalogItem
+    from jazari.catalog.indexing import update_index
 
     card = build.provider_card(models=[MODEL, EMBEDDING])
     records: list[Record] = [build.record("provider", card, name=name) for name in ("first", "second")]
     records.append(build.record("residency", build.residency_card(build.rule("public"))))
-    for record in records:
-        CatalogItem.objects.create(
-            ref=record.ref,
-            series=record.series,
-            namespace=record.namespace,
-            type=record.type,
-            version=record.version,
-            published=record.published,
-            digest=record.digest,
-            record=canonical_json(record.to_json()).decode(),
-        )
+    update_index(build.Records(records))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Closing:
     """A server that answers ``answers`` requests on each connection, then meets the next one as ``fate`` says.
 
     ``fin`` and ``reset`` close without a byte, ``head`` after part of an answer's head. ``idle_seconds``: it closes
-    connections on which nothing comes for so long.
+    connections on which nothing more comes for so long after an answer.
     """
 
     def __init__(self, fate: str, answers: int = 1, idle_seconds: float = 60.0) -> None:
@@ -48,7 +48,7 @@ class Closing:
         self.connections += 1
         answered = 0
         try:
-            while document := await asyncio.wait_for(self._request(reader), self._idle):
+            while document := await asyncio.wait_for(self._request(reader), self._idle if answered else None):
                 self.requests += 1
                 if answered >= self.answers:
                     self._end(writer)

@@ -10,6 +10,7 @@ import httpx
 import openai
 import pytest
 
+from jazari.gateway.breaker import Breaker, BreakerRules
 from jazari.gateway.proxy.tests.serving import GatewayUnderTest, key, toml
 from jazari.testing.providers.faults import Fault
 from jazari.testing.providers.openai_like import OpenAILike
@@ -161,11 +162,13 @@ def test_a_client_that_leaves_cancels_upstream_and_pays_for_what_it_got(
 def test_who_fails_again_and_again_is_left_alone(
     client: openai.OpenAI, gateway: GatewayUnderTest, first: OpenAILike
 ) -> None:
+    # Open for long enough that all eight calls end meanwhile.
+    breaker = gateway.live.providers["first"].breaker = Breaker(BreakerRules(first_open_seconds=3.0))
     first.faults.always(Fault.ERROR_500)
     for _ in range(8):
         client.chat.completions.create(model="chat", messages=MESSAGES)
     assert [one.provider for one in gateway.receipts()[-1].tried] == ["second"]
     first.faults.clear()
-    time.sleep(1.1)
+    until(lambda: breaker.ready(time.monotonic()), "its time is over")
     client.chat.completions.create(model="chat", messages=MESSAGES)
     assert gateway.receipts()[-1].provider == "first"

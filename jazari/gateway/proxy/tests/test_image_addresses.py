@@ -13,7 +13,6 @@ import pytest
 from jazari.gateway.configuration import parse_gateway
 from jazari.gateway.proxy.tests.serving import GatewayUnderTest, key, toml
 from jazari.testing.providers.openai_like import OpenAILike
-from jazari.testing.providers.wire import Answer
 
 SECRET, KEY = key()
 HEADERS = {"authorization": f"Bearer {SECRET}"}
@@ -21,21 +20,9 @@ DATA = "data:image/png;base64,aGVsbG8="
 INSIDE = "http://169.254.169.254/latest/meta-data/"
 
 
-class Listening(OpenAILike):
-    """Remembers what it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: list[dict[str, Any]] = []
-
-    def _chat(self, document: dict[str, Any]) -> Answer:
-        self.heard.append(document)
-        return super()._chat(document)
-
-
 @pytest.fixture(scope="module")
-def inside() -> Iterator[Listening]:
-    with Listening() as made:
+def inside() -> Iterator[OpenAILike]:
+    with OpenAILike() as made:
         yield made
 
 
@@ -76,8 +63,8 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize("images", ADDRESSES, ids=str)
-def test_a_private_provider_is_told_no_address(inside: Listening, tmp_path: Path, images: tuple[Any, ...]) -> None:
-    inside.heard.clear()
+def test_a_private_provider_is_told_no_address(inside: OpenAILike, tmp_path: Path, images: tuple[Any, ...]) -> None:
+    inside.counts.calls.clear()
     with gateway_at(tmp_path, {"campus": inside.url}) as gateway:
         refused = ask(gateway, *images)
         error = refused.json()["error"]
@@ -85,46 +72,46 @@ def test_a_private_provider_is_told_no_address(inside: Listening, tmp_path: Path
         assert tried(gateway) == [("campus", "refused", "image-address")]
         assert gateway.spent() == 0
         assert refused.headers["jazari-receipt"] == gateway.receipts()[-1].id
-    assert inside.heard == []
+    assert not inside.counts.calls
 
 
-def test_images_in_the_request_go_there_as_they_came(inside: Listening, tmp_path: Path) -> None:
-    inside.heard.clear()
+def test_images_in_the_request_go_there_as_they_came(inside: OpenAILike, tmp_path: Path) -> None:
+    inside.counts.calls.clear()
     with gateway_at(tmp_path, {"campus": inside.url}) as gateway:
         assert ask(gateway, DATA, {"url": DATA}).status_code == 200
-    sent = [part["image_url"] for part in inside.heard[0]["messages"][1]["content"][1:]]
+    sent = [part["image_url"] for part in inside.counts.calls[0].document["messages"][1]["content"][1:]]
     assert sent == [DATA, {"url": DATA}]
 
 
-def test_the_operator_may_let_it(inside: Listening, tmp_path: Path) -> None:
-    inside.heard.clear()
+def test_the_operator_may_let_it(inside: OpenAILike, tmp_path: Path) -> None:
+    inside.counts.calls.clear()
     with gateway_at(tmp_path, {"campus": inside.url}, "campus") as gateway:
         assert ask(gateway, {"url": INSIDE}).status_code == 200
-    assert inside.heard[0]["messages"][1]["content"][1]["image_url"] == {"url": INSIDE}
+    assert inside.counts.calls[0].document["messages"][1]["content"][1]["image_url"] == {"url": INSIDE}
 
 
-def test_a_route_over_both_asks_who_may_be_told(inside: Listening, tmp_path: Path) -> None:
-    inside.heard.clear()
+def test_a_route_over_both_asks_who_may_be_told(inside: OpenAILike, tmp_path: Path) -> None:
+    inside.counts.calls.clear()
     with OpenAILike() as other, gateway_at(tmp_path, {"campus": inside.url, "other": other.url}, "other") as gateway:
         assert ask(gateway, INSIDE).status_code == 200
         assert tried(gateway) == [("other", "answered", "allowed")]
-        assert inside.heard == []
+        assert not inside.counts.calls
         assert ask(gateway, DATA).status_code == 200
         assert tried(gateway) == [("campus", "answered", "allowed")]
 
 
-def test_where_a_public_provider_fails_no_private_one_is_told(inside: Listening, tmp_path: Path) -> None:
-    inside.heard.clear()
+def test_where_a_public_provider_fails_no_private_one_is_told(inside: OpenAILike, tmp_path: Path) -> None:
+    inside.counts.calls.clear()
     # A name that never has an address (RFC 6761): the attempt fails, and shows that it was made.
     with gateway_at(tmp_path, {"public": "https://models.invalid/v1", "campus": inside.url}) as gateway:
         assert ask(gateway, INSIDE).status_code == 503
         assert [name for name, _outcome, _code in tried(gateway)] == ["public"]
-        assert inside.heard == []
+        assert not inside.counts.calls
         assert ask(gateway, DATA).status_code == 200
         assert tried(gateway)[-1] == ("campus", "answered", "allowed")
 
 
-def test_explaining_names_who_may_be_told(inside: Listening, tmp_path: Path) -> None:
+def test_explaining_names_who_may_be_told(inside: OpenAILike, tmp_path: Path) -> None:
     addresses = {"public": "https://models.invalid/v1", "campus": inside.url, "other": "http://127.0.0.1:9/v1"}
     with gateway_at(tmp_path, addresses, "other") as gateway:
         answer = httpx.post(f"{gateway.url}/explain", json={"model": "chat"}, headers=HEADERS).json()

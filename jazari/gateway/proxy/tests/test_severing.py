@@ -91,7 +91,7 @@ def test_a_stream_that_runs_is_torn_and_its_client_told(
 def test_a_whole_answer_that_is_awaited_is_torn_and_asked_of_another(
     client: openai.OpenAI, gateway: GatewayUnderTest, first: OpenAILike
 ) -> None:
-    first.behaviour.first_seconds = 0.8
+    first.behaviour.first_seconds = 15  # it is torn long before
     answers: list[str] = []
 
     def ask() -> None:
