@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jazari.gateway.credits import CREDIT
 from jazari.gateway.errors import BadCredits, BadScope
 from jazari.gateway.scopes import (
-    MICRO,
     MOST_GRANTED,
     Scope,
     check_scope,
@@ -27,7 +27,7 @@ def test_an_amount_written_as_credits_is_read_again_exactly(amount: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(0, "0"), (1, "0.000001"), (1_500_000, "1.5"), (-1_500_000, "-1.5"), (20 * MICRO, "20")]
+    ("amount", "text"), [(0, "0"), (1, "0.000001"), (1_500_000, "1.5"), (-1_500_000, "-1.5"), (20 * CREDIT, "20")]
 )
 def test_credits_are_shown_without_needless_zeros(amount: int, text: str) -> None:
     assert credits_text(amount) == text
