@@ -38,7 +38,7 @@ test: $(VENV)/.dev  ## the default tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not postgresql" $(ARGS)
 
 test-slow: $(VENV)/.dev  ## the tests that take longer: whole networks, faults, kills
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -m slow $(ARGS)
 
 test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server programs
 	$(BIN)/python -m pytest -m postgresql $(ARGS)
