@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["jazari.testing.databases"]
+pytest_plugins = ["jazari.testing.databases", "jazari.testing.pages"]
 
 # Machines are noisy: how long one example took says nothing about the code.
 settings.register_profile("jazari", deadline=None)

@@ -24,6 +24,7 @@ class Part(StrEnum):
     WORKER = "worker"
     ENGINE = "engine"
     GATEWAY = "gateway"
+    PORTAL = "portal"
 
 
 @command(app, "serve", example="jazari serve --home dakhla")
@@ -33,7 +34,7 @@ def serve(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the node's web server, worker, engine and gateway (if it has one) until Ctrl-C or SIGTERM.
+    """Run the node's web server, worker, engine, gateway and portal (if it has them) until Ctrl-C or SIGTERM.
 
     What fails is restarted. Asked to stop, the gateway finishes its open calls first, for at most 45 seconds.
     """
@@ -43,6 +44,10 @@ def serve(
         from jazari.gateway.configuration import read_gateway
 
         read_gateway(node.path)  # said now, and not in a log
+    if "portal" in parts:
+        from jazari.settings.portal_home import PortalConfig
+
+        PortalConfig.of(node)
     if passphrase_file is not None:
         # Web and worker open the online keys by themselves, whenever they start; the engine gets none.
         os.environ[VARIABLE] = read_passphrase(passphrase_file, "the node's online keys").decode()

@@ -29,7 +29,7 @@ TICK_SECONDS = 0.1
 LOG_CHECK_SECONDS = 60.0
 MARK = "JAZARI_SUPERVISED"
 PARTS = ("web", "worker", "engine")
-"""Of every node; a node with ``gateway/gateway.toml`` has the part "gateway" as well."""
+"""Of every node; one with a ``gateway/gateway.toml`` has "gateway" too, one with a ``portal_port`` "portal"."""
 STOP_SECONDS = {"gateway": 60.0}
 """More than the gateway takes to finish its open calls (``jazari.nodes.gateway.DRAIN_SECONDS``) and its engines."""
 
@@ -53,7 +53,8 @@ def bind(host: str, port: int, what: str, settings: str = "jazari.toml") -> sock
 
 def parts_of(home: Home) -> tuple[str, ...]:
     """What runs at this node unless less is asked for."""
-    return (*PARTS, "gateway") if has_gateway(home.path) else PARTS
+    gateway = ("gateway",) if has_gateway(home.path) else ()
+    return (*PARTS, *gateway, *(("portal",) if home.config.portal_port else ()))
 
 
 def check_engine_port(home: Home) -> None:
@@ -177,6 +178,8 @@ def _listeners(home: Home, parts: Sequence[str]) -> dict[str, socket.socket]:
         places["web"] = (home.config.host, home.config.port, "the web server", "jazari.toml")
     if "gateway" in parts:
         places["gateway"] = (*read_place(home.path), "the gateway", str(FILE))
+    if "portal" in parts:
+        places["portal"] = (home.config.portal_host, home.config.portal_port, "the portal", "jazari.toml")
     return {part: bind(*place) for part, place in places.items()}
 
 

@@ -32,6 +32,8 @@ class NodeConfig:
 
     ``network`` and ``root_url`` are empty at an institute that has not asked to be admitted yet.
     ``engine_host`` and ``engine_port``: where the Root's engine listens and institutes dial.
+    ``portal_port``: where the portal listens, 0 for none; ``portal_origin``: the address that people type;
+    ``mail_server`` and ``mail_from``: how it sends mail (see ``settings.portal_home``).
     ``steward_key``: path of the steward key when it is kept outside the home; empty for ``keys/``.
     """
 
@@ -43,6 +45,11 @@ class NodeConfig:
     port: int = 8443
     engine_host: str = "127.0.0.1"
     engine_port: int = 8002
+    portal_host: str = "127.0.0.1"
+    portal_port: int = 0
+    portal_origin: str = ""
+    mail_server: str = ""
+    mail_from: str = ""
     region: str = ""
     url: str = ""
     steward_key: str = ""
@@ -57,6 +64,8 @@ class NodeConfig:
             check_https(self.root_url, "root_url")
         for name in ("port", "engine_port"):
             check_port(getattr(self, name), name)
+        if self.portal_port:
+            check_port(self.portal_port, "portal_port")
         _check_titles(self.titles)
 
 

@@ -12,8 +12,14 @@ from jazari.settings.home import Home
 MIGRATION_SECONDS = 300.0
 
 
-def setup(home: Home, *, migrate: bool = False) -> None:
+PAGES = "jazari.settings.portal"
+"""The settings of the process that serves pages, and of commands that look after people."""
+
+
+def setup(home: Home, *, migrate: bool = False, profile: str = "jazari.settings.node") -> None:
     """Configure Django for ``home``, once per process; ``migrate`` brings the database up to date.
+
+    ``profile`` is the settings module: a node's, or ``PAGES`` with people and sessions besides.
 
     Where Django is configured already (tests, or the same home again), that configuration stays; another
     home in the same process raises ``BadSetting``.
@@ -24,7 +30,7 @@ def setup(home: Home, *, migrate: bool = False) -> None:
     if not settings.configured:
         os.environ["JAZARI_HOME"] = str(home.path)
         # Whatever the shell has exported belongs to another Django project: a node has settings of its own.
-        os.environ["DJANGO_SETTINGS_MODULE"] = "jazari.settings.node"
+        os.environ["DJANGO_SETTINGS_MODULE"] = profile
     if not is_ready():
         django.setup()
     configured: Home | None = getattr(settings, "HOME", None)
@@ -57,3 +63,11 @@ def is_ready() -> bool:
     from django.apps import apps
 
     return apps.ready
+
+
+def this_home() -> Home:
+    """The home that this process serves; Django must be set up for one."""
+    from django.conf import settings
+
+    home: Home = settings.HOME
+    return home

@@ -7,7 +7,16 @@ import tempfile
 from pathlib import Path
 
 from jazari.settings.common import *  # noqa: F403
+from jazari.settings.common import MIDDLEWARE as _MIDDLEWARE
+from jazari.settings.common import ROOT_URLCONF as _ROOT_URLCONF
 from jazari.settings.database import database
+from jazari.settings.pages import *  # noqa: F403
+from jazari.settings.pages import cookie_names
+
+# Of a node's web process; tests of pages take the portal's (see ``jazari.testing.pages``).
+# allauth does not start without its own.
+MIDDLEWARE = [*_MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
+ROOT_URLCONF = _ROOT_URLCONF
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
@@ -18,3 +27,8 @@ if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # A file and not memory: threads and processes of the tests must see one database.
     _FOLDER.mkdir(exist_ok=True)
     DATABASES["default"]["TEST"] = {"NAME": str(_FOLDER / f"test-{os.getpid()}.sqlite3")}
+
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, LANGUAGE_COOKIE_NAME = cookie_names("test", secure=False)
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast: it protects nothing here
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True

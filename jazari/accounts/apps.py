@@ -1,0 +1,10 @@
+"""The Django app of people, roles and sign-in."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "jazari.accounts"
+    label = "accounts"

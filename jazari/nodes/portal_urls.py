@@ -1,0 +1,15 @@
+"""Which paths the portal answers: each slice's pages under its own word."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("jazari.portal.urls")),
+    path("account/", include("jazari.accounts.urls")),
+    path("account/", include("allauth.urls")),
+]
+handler400 = "jazari.portal.views.bad_request"
+handler403 = "jazari.portal.views.forbidden"
+handler404 = "jazari.portal.views.not_found"
+handler500 = "jazari.portal.views.failed"

@@ -1,0 +1,61 @@
+"""Tags and filters of all pages: ``{% asset %}``, ``text_of``, ``day``, ``moment``, ``number``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from jazari.portal import wording
+from jazari.portal.assets import asset_url
+from jazari.portal.languages import direction
+
+register = template.Library()
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """The address of a static file, e.g. ``portal/css/jazari.css``."""
+    return asset_url(name)
+
+
+@register.filter
+def text_of(texts: Mapping[str, str]) -> SafeString | str:
+    """A text that a card carries in several languages, in the reader's; marked with its own where it differs."""
+    language, text = wording.best(texts, _language())
+    if language == _language():
+        return text
+    return format_html('<span lang="{}" dir="{}">{}</span>', language, direction(language), text)
+
+
+@register.filter
+def plain_text_of(texts: Mapping[str, str]) -> str:
+    """The same without a mark, for titles of pages and attributes."""
+    return wording.best(texts, _language())[1]
+
+
+@register.filter
+def day(moment: datetime) -> str:
+    """A date as people of the language write it, with Morocco's names of months."""
+    return wording.day(moment, _language())
+
+
+@register.filter
+def moment(moment: datetime) -> str:
+    """A date and time (UTC) as people of the language write it."""
+    return wording.moment(moment, _language())
+
+
+@register.filter
+def number(value: float | Decimal) -> str:
+    """A number with the separators of the language."""
+    return wording.number(value, _language())
+
+
+def _language() -> str:
+    return get_language() or "fr"
