@@ -1,8 +1,8 @@
 """Regions and their reference data: the twelve of Morocco, or those of the network's own country.
 
-Entry points: ``load``, ``Territories.find``, ``Region``.
+Entry points: ``load``, ``Territories.find``, ``Territories.shape_of``, ``Region``, ``Shape``.
 """
 
-from jazari.territories.regions import Region, Territories, load
+from jazari.territories.regions import Map, Region, Shape, Territories, load
 
-__all__ = ["Region", "Territories", "load"]
+__all__ = ["Map", "Region", "Shape", "Territories", "load"]

@@ -16,7 +16,28 @@ from jazari.territories.errors import BadTerritories, UnknownRegion
 
 MOROCCO = Path(__file__).parent / "data" / "morocco.json"
 _CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,8}")
+_PATH = re.compile(r"M[MmLlHhVvCcQqZz0-9 ,.-]{1,100000}")
 _LARGEST = 5_000_000
+_WIDEST = 10_000
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A region on the map: an SVG ``path`` and a point of it, ``middle``, that has room around it."""
+
+    path: str
+    middle: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Map:
+    """The regions' shapes by code, in a field of ``width`` by ``height`` units, and whom to credit for them."""
+
+    width: int
+    height: int
+    source: str
+    licence: str
+    shapes: dict[str, Shape]
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,7 @@ class Territories:
     licence: str
     changes: str
     regions: tuple[Region, ...]
+    map: Map | None = None
 
     def __iter__(self) -> Iterator[Region]:
         return iter(self.regions)
@@ -54,6 +76,14 @@ class Territories:
             known = ", ".join(f"{item.code} {item.name()}" for item in self.regions)
             raise UnknownRegion(f"{text[:60]!r} is no region of {self.country}: use one of {known}.")
         return region
+
+    def name_of(self, code: str) -> dict[str, str]:
+        """The names by language of the region with exactly this code; none where there is no such region."""
+        return next((region.names for region in self.regions if region.code == code), {})
+
+    def shape_of(self, code: str) -> Shape | None:
+        """Where the region is on the map; None where there is no map, or it does not show this region."""
+        return self.map.shapes.get(code) if self.map else None
 
     @cached_property
     def _index(self) -> dict[str, Region]:
@@ -87,7 +117,28 @@ def _parse(document: Any) -> Territories:
     for name, text in texts.items():
         if not isinstance(text, str) or (name != "changes" and not text):
             raise ValueError(f"{name} must be a text")
-    return Territories(regions=tuple(sorted(regions, key=lambda region: region.code)), **texts)
+    drawn = _map(document["map"], {region.code for region in regions}) if document.get("map") else None
+    return Territories(regions=tuple(sorted(regions, key=lambda region: region.code)), map=drawn, **texts)
+
+
+def _map(item: Any, codes: set[str]) -> Map:
+    """The map in a territories file. A path may draw only: it becomes part of pages."""
+    size, credit = [item[name] for name in ("width", "height")], [item[name] for name in ("source", "licence")]
+    if not all(type(length) is int and 0 < length <= _WIDEST for length in size):
+        raise ValueError(f"the map's width and height must be whole numbers up to {_WIDEST}")
+    if not all(isinstance(text, str) and text for text in credit):
+        raise ValueError("the map must name its source and licence")
+    if not set(item["shapes"]) <= codes:
+        raise ValueError("the map has a shape of a region that is not named")
+    return Map(*size, *credit, {code: _shape(path, item["middles"][code]) for code, path in item["shapes"].items()})
+
+
+def _shape(path: Any, middle: Any) -> Shape:
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise ValueError("a shape must be an SVG path of lines and curves")
+    if len(middle) != 2 or not all(type(place) in (int, float) and 0 <= place <= _WIDEST for place in middle):
+        raise ValueError("a middle must be two numbers within the map")
+    return Shape(path, (middle[0], middle[1]))
 
 
 def _region(item: Any) -> Region:

