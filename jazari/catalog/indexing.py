@@ -7,6 +7,7 @@ from the logs gives the same index; and following a log costs what is new in it,
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,7 @@ from django.db import transaction
 
 from jazari.catalog.cards.withdrawal import FINAL
 from jazari.catalog.errors import CatalogError, IndexInconsistent, UnknownCardType
-from jazari.catalog.models import CatalogItem, IndexedLog
+from jazari.catalog.models import CatalogItem, CatalogState, IndexedLog
 from jazari.catalog.normalise import index_text
 from jazari.catalog.registry import card_types, check_form
 from jazari.core.canonical import canonical_json
@@ -50,6 +51,13 @@ class IndexReport:
 def follow_network(event: NetworkSynced) -> None:
     """Index what a synchronisation brought; subscribed to ``NetworkSynced`` when Django is ready."""
     update_index(event.reader)
+    if event.report.directory_changed:
+        mark_changed()
+
+
+def mark_changed() -> None:
+    """Give the catalogue another version: what was made from it before is out of date."""
+    CatalogState.objects.update_or_create(id=1, defaults={"version": secrets.token_hex(12)})
 
 
 def update_index(reader: Reader) -> IndexReport:
@@ -78,6 +86,7 @@ def _follow(reader: Reader, namespace: str) -> IndexReport:
             position += len(batch)
             reached = {"records": position, "digest": batch[-1].digest}
             IndexedLog.objects.update_or_create(namespace=namespace, defaults=reached)
+            mark_changed()
     return report
 
 
@@ -108,6 +117,7 @@ def _read_again() -> None:
                 setattr(row, name, getattr(fresh, name))
             row.save(update_fields=_READ_FROM_CARD)
             _apply(record)
+        mark_changed()
 
 
 def _forget(namespaces: Iterable[str]) -> None:
@@ -117,6 +127,7 @@ def _forget(namespaces: Iterable[str]) -> None:
             take_turn(_TURN)
             CatalogItem.objects.filter(namespace__in=gone).delete()
             IndexedLog.objects.filter(namespace__in=gone).delete()
+            mark_changed()
 
 
 def rebuild_index(reader: Reader) -> IndexReport:
@@ -125,6 +136,7 @@ def rebuild_index(reader: Reader) -> IndexReport:
         take_turn(_TURN)
         CatalogItem.objects.all().delete()
         IndexedLog.objects.all().delete()
+        mark_changed()
         return update_index(reader)
 
 

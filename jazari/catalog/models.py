@@ -56,3 +56,12 @@ class IndexedLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.namespace}: {self.records}"
+
+
+class CatalogState(models.Model):
+    """One row, whose ``version`` is another random text after every change of the index."""
+
+    version = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return self.version

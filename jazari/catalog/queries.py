@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from jazari.catalog.engines import matching_ids
 from jazari.catalog.errors import ItemNotFound
-from jazari.catalog.models import CatalogItem
+from jazari.catalog.models import CatalogItem, CatalogState
 from jazari.catalog.normalise import query_keys
 from jazari.trust.records import Record
 
 MOST_RANKED = 5000
 """So many of the newest hits are put in order; a question with more hits should be narrowed."""
 MOST_SHOWN = 200
+EVIDENCE = ("approval", "attestation", "checkpoint", "run", "withdrawal")
+"""Types that prove something about other records, and are no offer of an institute."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +96,52 @@ def find_record(reference: str) -> Record | None:
     """The indexed record, or None; what a card check may look up."""
     item = CatalogItem.objects.filter(ref=reference).first()
     return item.as_record() if item else None
+
+
+def catalogue_version() -> str:
+    """A text that is another one after every change of the index; empty before the first."""
+    return CatalogState.objects.filter(id=1).values_list("version", flat=True).first() or ""
+
+
+def counts_by_institute() -> dict[str, dict[str, int]]:
+    """How many records of each type stand, by namespace: the latest versions that are readable and not withdrawn."""
+    version = catalogue_version()
+    return {name: dict(types) for name, types in (_counts(version) if version else _count()).items()}
+
+
+def counts_by_type() -> dict[str, int]:
+    """The same for the whole network."""
+    found: dict[str, int] = {}
+    for types in counts_by_institute().values():
+        for kind, count in types.items():
+            found[kind] = found.get(kind, 0) + count
+    return dict(sorted(found.items()))
+
+
+def _count() -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for namespace, kind, count in _standing().values_list("namespace", "type").annotate(Count("id")).order_by():
+        found.setdefault(namespace, {})[kind] = count
+    return found
+
+
+@lru_cache(maxsize=2)
+def _counts(version: str) -> dict[str, dict[str, int]]:  # noqa: ARG001  what is kept belongs to it
+    return _count()
+
+
+def _standing() -> QuerySet[CatalogItem]:
+    return CatalogItem.objects.filter(is_latest=True, withdrawn_by="", problem="")
+
+
+def latest_publications(limit: int = 10, *, types: Sequence[str] = (), namespace: str = "") -> list[CatalogItem]:
+    """The newest records that stand, of ``types`` (else of all that are no ``EVIDENCE``), at most ``MOST_SHOWN``."""
+    rows = _standing().filter(type__in=list(types)) if types else _standing().exclude(type__in=EVIDENCE)
+    if namespace:
+        rows = rows.filter(namespace=namespace)
+    return list(rows.order_by("-published", "ref")[: max(0, min(limit, MOST_SHOWN))])
+
+
+def items_of(namespace: str, kind: str = "", *, offset: int = 0, limit: int = 20) -> Page:
+    """What an institute published (of type ``kind``), the newest first, withdrawn items left out."""
+    return search(types=[kind] if kind else (), namespace=namespace, withdrawn=False, offset=offset, limit=limit)
