@@ -26,7 +26,7 @@ def receive_enrolment(directory: Directory, body: bytes) -> dict[str, Any]:
     if known is None:
         check_enrolment(signed, directory)
         known = _store(signed)
-    return _shown(known, directory)
+    return shown(known, directory)
 
 
 def check_enrolment(signed: SignedEnrolment, directory: Directory) -> None:
@@ -79,17 +79,17 @@ def enrolment_state(directory: Directory, digest: str) -> dict[str, Any]:
     row = Enrolment.objects.filter(digest=digest).first()
     if row is None:
         raise EnrolmentMissing("The Root knows no such request: send it with `jazari institute request`.")
-    return _shown(row, directory)
+    return shown(row, directory)
 
 
 def enrolments(directory: Directory, states: Sequence[str] = (State.RECEIVED, State.PROPOSED)) -> list[dict[str, Any]]:
     """The requests that wait, oldest first, with what the operator compares before admitting."""
     rows = Enrolment.objects.filter(state__in=states)
-    shown = [_shown(row, directory) | {"received": clock.timestamp(row.received)} for row in rows]
-    for item, row in zip(shown, rows, strict=True):
+    found = [shown(row, directory) | {"received": clock.timestamp(row.received)} for row in rows]
+    for item, row in zip(found, rows, strict=True):
         asked = row.document["request"]
         item |= {"titles": asked["titles"], "region": asked["region"], "url": asked["url"]}
-    return [item for item in shown if item["state"] in states]
+    return [item for item in found if item["state"] in states]
 
 
 def find(name: str) -> Enrolment:
@@ -142,7 +142,8 @@ def is_signed(signed: SignedEnrolment, directory: Directory) -> bool:
     return asked == entry
 
 
-def _shown(row: Enrolment, directory: Directory) -> dict[str, Any]:
+def shown(row: Enrolment, directory: Directory) -> dict[str, Any]:
+    """What anybody may know of a request: its digest, namespace, kind, state, and why it was refused."""
     # The signed directory decides what is admitted; the database only remembers who asked.
     state = str(row.state)
     if state != State.REFUSED and is_signed(signed_enrolment(row), directory):

@@ -10,6 +10,7 @@ from jazari.core.canonical import canonical_json
 from jazari.federation import exchange, hooks, presence, root_node
 from jazari.federation.client import RootClient
 from jazari.federation.cut_off import what_is_cut
+from jazari.federation.network_status import keep_network_status
 from jazari.federation.service import RootService
 from jazari.governance import ingestion
 from jazari.governance import operations as trail
@@ -44,6 +45,7 @@ def duties(home: Home) -> list[Duty]:
     return [
         Duty("notices", 0.0, Notices().run, waits=True, longest_delay_seconds=5.0),
         *common,
+        Duty("network status", 60.0, keep_status),
         Duty("runs", 1.0, follow_runs, after=("sync",), longest_delay_seconds=5.0),
     ]
 
@@ -105,6 +107,14 @@ class Sync:
                 detail = {"problem": problem}
                 events.emit(AuditEvent("nodes.log-refused", home.namespace, namespace, detail))
         self._told = problems
+
+
+def keep_status(home: Home) -> bool:
+    """At an institute: keep what the Root says of who is online, for pages."""
+    if not what_is_cut(home):
+        with exchange.root_client(home) as client:
+            keep_network_status(home, client)
+    return False
 
 
 def send_waiting(home: Home) -> bool:

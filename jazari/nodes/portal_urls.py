@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
+    path("enrolments/", include("jazari.federation.urls")),
     path("account/", include("jazari.accounts.urls")),
     path("account/", include("allauth.urls")),
 ]

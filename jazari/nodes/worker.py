@@ -42,6 +42,7 @@ class DutyThread(threading.Thread):
         self.failures = 0
         self.runs = 0
         self.problem = ""
+        self.succeeded = ""
         self.wake = threading.Event()
         self._home = home
         self._worker = worker
@@ -60,7 +61,7 @@ class DutyThread(threading.Thread):
             self.failures += 1
             self._report(error)
             return retry_delay(self.duty, self.failures)
-        self.failures, self.problem = 0, ""
+        self.failures, self.problem, self.succeeded = 0, "", timestamp()
         self.runs += 1
         if changed:
             self._worker.wake_after(self.duty.name)
@@ -114,7 +115,10 @@ class Worker:
 
     def _sign_of_life(self) -> None:
         # Written by this thread, read by the supervisor (age of the file) and by `status` (content).
-        state = {thread.duty.name: {"runs": thread.runs, "problem": thread.problem} for thread in self.threads}
+        state = {
+            thread.duty.name: {"runs": thread.runs, "problem": thread.problem, "succeeded": thread.succeeded}
+            for thread in self.threads
+        }
         document = {"moment": timestamp(), "duties": state}
         path = self.home.run / "worker.alive"
         try:

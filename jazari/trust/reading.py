@@ -160,6 +160,11 @@ class Reader:
             return "stale"
         return "fresh"
 
+    def expires(self, namespace: str) -> datetime | None:
+        """Until when the last verified metadata of a log prove that it is fresh; None before any was read."""
+        text = self.logs.index.fact(f"expires:institute:{namespace}")
+        return datetime.fromisoformat(text) if text else None
+
     def root_version(self) -> int:
         """The version of the board's root metadata that is trusted now."""
         return parse(Root, self._local("root"), "root.json").signed.version

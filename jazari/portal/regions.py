@@ -1,0 +1,82 @@
+"""The regions of the network and who is in them: as a map, and as the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jazari.core.errors import JazariError
+from jazari.portal.kinds import counted, in_order
+from jazari.settings.home import Home
+from jazari.territories import Map, Territories, load
+from jazari.trust.directory import DirectoryEntry
+
+OWN_FILE = "territories.json"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A region with its institutes. ``mark`` is what stands for it on the map; ``shape`` its outline there, or none."""
+
+    code: str
+    mark: str
+    names: Mapping[str, str]
+    shape: str = ""
+    middle: tuple[float, float] = (0, 0)
+    institutes: list[dict[str, Any]] = field(default_factory=list)
+
+
+def territories_of(home: Home) -> Territories:
+    """The network's own regions where its file can be used, else Morocco's."""
+    path = home.path / OWN_FILE
+    try:
+        return _load(path, path.stat().st_mtime_ns) if path.is_file() else _load(None, 0)
+    except (OSError, JazariError):
+        return _load(None, 0)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path | None, _stamp: int) -> Territories:
+    return load(path)
+
+
+def names_of(home: Home, code: str) -> dict[str, str]:
+    """The names of a region by language; its code as a name where the territories do not know it."""
+    return territories_of(home).name_of(code) or ({"und": code} if code else {})
+
+
+def places(
+    territories: Territories, entries: Sequence[DirectoryEntry], counts: Mapping[str, Mapping[str, int]]
+) -> list[Place]:
+    """Every region in order, then one without a code for members that name no region of these territories."""
+    found = {region.code: _place(territories, region.code, region.names) for region in territories}
+    elsewhere = Place("", "", {})
+    for entry in entries:
+        place = found.get(entry.region, elsewhere)
+        place.institutes.append(member(entry, counts.get(entry.namespace, {})))
+    return [*found.values(), *([elsewhere] if elsewhere.institutes else [])]
+
+
+def _place(territories: Territories, code: str, names: Mapping[str, str]) -> Place:
+    shape, mark = territories.shape_of(code), code.partition("-")[2]
+    mark = str(int(mark)) if mark.isdecimal() else mark
+    return Place(code, mark, names, shape.path, shape.middle) if shape else Place(code, mark, names)
+
+
+def member(entry: DirectoryEntry, counts: Mapping[str, int]) -> dict[str, Any]:
+    """A member as lists show it: ``offers`` in words."""
+    return {
+        "namespace": entry.namespace,
+        "titles": entry.titles,
+        "region": entry.region,
+        "active": entry.status == "active",
+        "offers": [counted(kind, count) for kind, count in in_order(counts)],
+    }
+
+
+def map_of(territories: Territories) -> Map | None:
+    """The map's size and credit; None where there is none, so that only the list is shown."""
+    return territories.map
