@@ -1,10 +1,12 @@
 """The two full-text engines: FTS5 on SQLite, tsvector on PostgreSQL; the same keys, the same hits.
 
-Neither engine's own language rules are used. Items carry keys separated by spaces (see ``normalise``); FTS5's
-``ascii`` tokenizer splits at those spaces only, and PostgreSQL gets the keys as lexemes without its parser.
+Neither engine's own language rules are used. Items carry keys separated by spaces (see ``normalise`` for words and
+``facets``); FTS5's ``ascii`` tokenizer splits at those spaces only, and PostgreSQL gets the keys as lexemes without
+its parser. FTS5 knows an item by its ``place``, so that it walks hits from the newest on and stops when there are
+enough; what is read of each hit stands in one index.
 
-A later migration that makes SQLite rebuild the items' table (most alterations do) drops its triggers: end it
-with ``create_statements`` again.
+A later migration that makes SQLite rebuild the items' table (most alterations do) drops its triggers and
+``catalog_listing``: end it with ``create_statements`` again.
 """
 
 # ruff: noqa: S608  the statements are our own, no text of others is put into them
@@ -12,45 +14,54 @@ with ``create_statements`` again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from django.db import connection
-from django.db.models.expressions import RawSQL
 
 TABLE = "catalog_catalogitem"
 SEARCH = "catalog_search"
-_COLUMNS = "search_title, search_text"
-MOST_CANDIDATES = 50_000
-"""Of more matches than this only the newest indexed are looked at."""
+LISTING = "catalog_listing"
+_COLUMN_NAMES = ("search_title", "search_text", "search_facets")
+_COLUMNS = ", ".join(_COLUMN_NAMES)
+_NEW, _OLD = (", ".join(f"{row}.{name}" for name in ("place", *_COLUMN_NAMES)) for row in ("new", "old"))
+_FORGET = f"INSERT INTO {SEARCH}({SEARCH}, rowid, {_COLUMNS}) VALUES ('delete', {_OLD});"
+_LEARN = f"INSERT INTO {SEARCH}(rowid, {_COLUMNS}) VALUES ({_NEW});"
 
 _SQLITE_CREATE = (
-    f"CREATE VIRTUAL TABLE {SEARCH} USING fts5({_COLUMNS}, content='{TABLE}', content_rowid='id', "
+    f"CREATE VIRTUAL TABLE {SEARCH} USING fts5({_COLUMNS}, content='{TABLE}', content_rowid='place', "
     "tokenize='ascii', detail='column', columnsize=0)",
-    f"CREATE TRIGGER {SEARCH}_insert AFTER INSERT ON {TABLE} BEGIN "
-    f"INSERT INTO {SEARCH}(rowid, {_COLUMNS}) VALUES (new.id, new.search_title, new.search_text); END",
-    f"CREATE TRIGGER {SEARCH}_delete AFTER DELETE ON {TABLE} BEGIN "
-    f"INSERT INTO {SEARCH}({SEARCH}, rowid, {_COLUMNS}) "
-    "VALUES ('delete', old.id, old.search_title, old.search_text); END",
-    f"CREATE TRIGGER {SEARCH}_update AFTER UPDATE OF id, {_COLUMNS} ON {TABLE} BEGIN "
-    f"INSERT INTO {SEARCH}({SEARCH}, rowid, {_COLUMNS}) "
-    "VALUES ('delete', old.id, old.search_title, old.search_text); "
-    f"INSERT INTO {SEARCH}(rowid, {_COLUMNS}) VALUES (new.id, new.search_title, new.search_text); END",
+    f"CREATE TRIGGER {SEARCH}_insert AFTER INSERT ON {TABLE} BEGIN {_LEARN} END",
+    f"CREATE TRIGGER {SEARCH}_delete AFTER DELETE ON {TABLE} BEGIN {_FORGET} END",
+    f"CREATE TRIGGER {SEARCH}_update AFTER UPDATE OF place, {_COLUMNS} ON {TABLE} BEGIN {_FORGET} {_LEARN} END",
+    f"CREATE UNIQUE INDEX {LISTING} ON {TABLE} (place, facets, sort_titles)",
 )
 _SQLITE_DROP = (
     *(f"DROP TRIGGER IF EXISTS {SEARCH}_{event}" for event in ("insert", "delete", "update")),
     f"DROP TABLE IF EXISTS {SEARCH}",
+    f"DROP INDEX IF EXISTS {LISTING}",
 )
 _POSTGRESQL_CREATE = tuple(
     statement
-    for column in ("search_title", "search_text")
+    for column in _COLUMN_NAMES
     for statement in (
         f"ALTER TABLE {TABLE} ADD COLUMN {column}_keys tsvector "
         f"GENERATED ALWAYS AS (array_to_tsvector(string_to_array({column}, ' '))) STORED",
         f"CREATE INDEX {TABLE}_{column}_keys ON {TABLE} USING gin ({column}_keys)",
     )
 )
-_POSTGRESQL_DROP = tuple(
-    f"ALTER TABLE {TABLE} DROP COLUMN IF EXISTS {column}_keys" for column in ("search_title", "search_text")
-)
+_POSTGRESQL_DROP = tuple(f"ALTER TABLE {TABLE} DROP COLUMN IF EXISTS {column}_keys" for column in _COLUMN_NAMES)
+
+Asked = Sequence[Sequence[str]]
+"""For each word or facet asked, the keys of which an item must have one."""
+Column = Literal["search_title", "search_text"]
+
+
+class Hit(NamedTuple):
+    """An item that was found: its id, and what it is counted and sorted by (see ``facets``)."""
+
+    id: int
+    facets: str
+    titles: str
 
 
 def create_statements(vendor: str) -> Sequence[str]:
@@ -63,17 +74,38 @@ def drop_statements(vendor: str) -> Sequence[str]:
     return {"sqlite": _SQLITE_DROP, "postgresql": _POSTGRESQL_DROP}[vendor]
 
 
-def matching_ids(asked: Sequence[Sequence[str]], *, title_only: bool = False) -> RawSQL:
-    """The ids of items that have, for each word asked, one of its keys; a subquery for ``id__in``.
+def newest(words: Asked, facets: Asked, limit: int, column: Column = "search_text") -> list[Hit]:
+    """The newest ``limit`` items that have all ``words`` in ``column`` and all ``facets``.
 
-    ``asked`` comes from ``normalise.query_keys``. Keys are letters and digits, so quoting them is enough to
-    keep both engines' query syntax out, and they are passed as a parameter anyway.
+    Both come from ``normalise.query_keys`` and ``facets.key``. Keys are letters and digits, so quoting them is enough
+    to keep both engines' query syntax out, and they are passed as a parameter anyway.
     """
-    column = "search_title" if title_only else "search_text"
-    if connection.vendor == "postgresql":
-        tests = ["(" + " | ".join(f"'{key}'" for key in keys) + ")" for keys in asked]
-        sql = f"SELECT id FROM {TABLE} WHERE {column}_keys @@ %s::tsquery ORDER BY id DESC LIMIT {MOST_CANDIDATES}"
-        return RawSQL(sql, [" & ".join(tests)])  # noqa: S611
-    tests = ["(" + " OR ".join(f'"{key}"' for key in keys) + ")" for keys in asked]
-    sql = f"SELECT rowid FROM {SEARCH} WHERE {SEARCH} MATCH %s ORDER BY rowid DESC LIMIT {MOST_CANDIDATES}"
-    return RawSQL(sql, [f"{column} : ({' AND '.join(tests)})"])  # noqa: S611
+    asked = [(name, keys) for name, keys in ((column, words), ("search_facets", facets)) if keys]
+    sqlite = connection.vendor != "postgresql"
+    sql, parameters = (_sqlite if sqlite else _postgresql)(asked)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*parameters, limit])
+        return [Hit(*row) for row in cursor.fetchall()]
+
+
+def _sqlite(asked: Sequence[tuple[str, Asked]]) -> tuple[str, list[str]]:
+    found = f"i.id, i.facets, i.sort_titles FROM {TABLE} i INDEXED BY {LISTING}"
+    if not asked:
+        return f"SELECT {found} ORDER BY i.place DESC LIMIT %s", []
+    found = found.replace("FROM", f"FROM {SEARCH} s CROSS JOIN")  # in this order: from hits to items
+    sql = f"SELECT {found} WHERE s.{SEARCH} MATCH %s AND i.place = s.rowid ORDER BY s.rowid DESC LIMIT %s"
+    return sql, [" AND ".join(f"{column} : ({_all_of(keys, 'OR', 'AND', _QUOTE)})" for column, keys in asked)]
+
+
+def _postgresql(asked: Sequence[tuple[str, Asked]]) -> tuple[str, list[str]]:
+    tests = " AND ".join(f"{column}_keys @@ %s::tsquery" for column, _ in asked) or "true"
+    sql = f"SELECT id, facets, sort_titles FROM {TABLE} WHERE {tests} ORDER BY place DESC LIMIT %s"
+    return sql, [_all_of(keys, "|", "&", "'") for _, keys in asked]
+
+
+_QUOTE = '"'
+
+
+def _all_of(asked: Asked, either: str, both: str, quote: str) -> str:
+    groups = ("(" + f" {either} ".join(f"{quote}{key}{quote}" for key in keys) + ")" for keys in asked)
+    return f" {both} ".join(groups)

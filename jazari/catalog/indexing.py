@@ -14,11 +14,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Replace
 
+from jazari.catalog import facets
 from jazari.catalog.cards.withdrawal import FINAL
 from jazari.catalog.errors import CatalogError, IndexInconsistent, UnknownCardType
-from jazari.catalog.models import CatalogItem, CatalogState, IndexedLog
+from jazari.catalog.models import CatalogItem, CatalogReference, CatalogState, IndexedLog
 from jazari.catalog.normalise import index_text
+from jazari.catalog.places import free_places, place_of
 from jazari.catalog.registry import card_types, check_form
 from jazari.core.canonical import canonical_json
 from jazari.core.identifiers import RecordRef
@@ -32,7 +36,14 @@ if TYPE_CHECKING:
 _TURN = 0x4A415A4349
 BATCH = 500
 UNKNOWN_TYPE = "This version of Jazari does not know this card type: upgrade to read it."
-_READ_FROM_CARD = ("title", "problem", "search_title", "search_text")
+_READ_FROM_CARD = (
+    "title", "summary", "problem", "facets", "sort_titles", "search_facets", "search_title", "search_text",
+)  # fmt: skip
+_SUMMARY_LENGTH = 280
+_SUMMARIES = ("description", "purpose", "reason")
+MOST_REFERENCES = 1000
+_NAME = "[a-z][a-z0-9-]{1,39}"
+_REFERENCE = re.compile(f"{_NAME}/{_NAME}/{_NAME}@[1-9][0-9]{{0,8}}")
 # Digests, keys and signatures are no words.
 _NO_WORDS = re.compile(r"(?:sha256:)?[0-9a-f]{32,}|-----BEGIN .*", re.DOTALL)
 
@@ -82,7 +93,7 @@ def _follow(reader: Reader, namespace: str) -> IndexReport:
     for batch in _batches(reader.records(namespace, after=position)):
         with transaction.atomic():
             take_turn(_TURN)
-            report += _index(batch)
+            report += _index(batch, position)
             position += len(batch)
             reached = {"records": position, "digest": batch[-1].digest}
             IndexedLog.objects.update_or_create(namespace=namespace, defaults=reached)
@@ -112,10 +123,14 @@ def _read_again() -> None:
         take_turn(_TURN)
         for row in rows.iterator(chunk_size=BATCH):
             record = row.as_record()
-            fresh = _item(record)
+            fresh = _item(record, row.number)
+            fresh.search_facets = facets.keys_of(
+                facets.decode(fresh.facets), latest=row.is_latest, kept=not row.withdrawn_by
+            )
             for name in _READ_FROM_CARD:
                 setattr(row, name, getattr(fresh, name))
             row.save(update_fields=_READ_FROM_CARD)
+            _refer([(row, record)])
             _apply(record)
         mark_changed()
 
@@ -146,37 +161,57 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _index(records: list[Record]) -> IndexReport:
+def _index(records: list[Record], before: int) -> IndexReport:
+    """Index records that come after the first ``before`` of their log."""
     known = dict(CatalogItem.objects.filter(ref__in=[record.ref for record in records]).values_list("ref", "digest"))
     for record in records:
         if known.get(record.ref, record.digest) != record.digest:
             raise IndexInconsistent(
                 f"{record.ref} is indexed with other content: build the index again with `jazari catalog reindex`."
             )
-    items = [_item(record) for record in records if record.ref not in known]
+    fresh = [(number, record) for number, record in enumerate(records, before + 1) if record.ref not in known]
+    items = [_item(record, number) for number, record in fresh]
+    for item, place in zip(items, free_places([item.place for item in items]), strict=True):
+        item.place = place
     CatalogItem.objects.bulk_create(items)
+    _refer([(item, record) for item, (_number, record) in zip(items, fresh, strict=True) if not item.problem])
     for record in records:
         _apply(record)
     return IndexReport(len(items), sum(1 for item in items if item.problem))
+
+
+def _refer(pairs: Iterable[tuple[CatalogItem, Record]]) -> None:
+    """Remember which records the cards name."""
+    CatalogReference.objects.bulk_create(
+        [CatalogReference(item=item, target=target) for item, record in pairs for target in named_records(record)],
+        ignore_conflicts=True,
+    )
 
 
 def _apply(record: Record) -> None:
     """What a record does to earlier ones: a new version replaces, a withdrawal withdraws."""
     if record.version > 1:
         CatalogItem.objects.filter(series=record.series, version__lt=record.version, is_latest=True).update(
-            is_latest=False
+            is_latest=False, search_facets=_without(facets.LATEST)
         )
     if record.type == "withdrawal" and not _problem(record):
         target = RecordRef.parse(record.card["withdraws"])
         if target.namespace == record.namespace and target.type not in FINAL:
             CatalogItem.objects.filter(ref=str(target), withdrawn_by="").update(
-                withdrawn_by=record.ref, withdrawn_reason=record.card["reason"]
+                withdrawn_by=record.ref,
+                withdrawn_reason=record.card["reason"],
+                search_facets=_without(facets.KEPT),
             )
 
 
-def _item(record: Record) -> CatalogItem:
+def _without(key: str) -> Replace:
+    return Replace("search_facets", Value(f" {key}"), Value(""))
+
+
+def _item(record: Record, number: int) -> CatalogItem:
     problem = _problem(record)
     title = {} if problem else title_of(record.card)
+    values = facets.facets_of(record, title, readable=not problem)
     names = [*re.split(r"[/@]", record.ref), *title.values()]
     return CatalogItem(
         ref=record.ref,
@@ -187,8 +222,14 @@ def _item(record: Record) -> CatalogItem:
         published=record.published,
         digest=record.digest,
         record=canonical_json(record.to_json()).decode(),
+        number=number,
+        place=place_of(record, number),
         title=title,
+        summary={} if problem else summary_of(record.card),
         problem=problem,
+        facets=facets.encode(values),
+        sort_titles=facets.sort_titles(title),
+        search_facets=facets.keys_of(values),
         search_title=index_text(title.values()),
         search_text=index_text([*names, *([] if problem else card_texts(record.card))]),
     )
@@ -206,10 +247,30 @@ def _problem(record: Record) -> str:
 
 def title_of(card: Mapping[str, Any]) -> dict[str, str]:
     """The card's title by language; ``und`` where its type has a title without language; else empty."""
-    title = card.get("title")
-    if isinstance(title, str):
-        return {"und": title}
-    return dict(title) if isinstance(title, dict) else {}
+    return _by_language(card.get("title"))
+
+
+def summary_of(card: Mapping[str, Any]) -> dict[str, str]:
+    """The beginning of what the card says about itself, by language."""
+    texts = next((found for name in _SUMMARIES if (found := _by_language(card.get(name)))), {})
+    return {language: _shortened(text) for language, text in texts.items()}
+
+
+def _by_language(text: Any) -> dict[str, str]:
+    if isinstance(text, str):
+        return {"und": text}
+    return {key: value for key, value in text.items() if isinstance(value, str)} if isinstance(text, dict) else {}
+
+
+def _shortened(text: str) -> str:
+    plain = " ".join(text[: 2 * _SUMMARY_LENGTH].split())
+    return plain if len(plain) <= _SUMMARY_LENGTH else f"{plain[:_SUMMARY_LENGTH].rpartition(' ')[0]}\u2026"
+
+
+def named_records(record: Record) -> list[str]:
+    """The other records that the card of ``record`` names, each once, at most ``MOST_REFERENCES``."""
+    found = (text for text in card_texts(record.card) if _REFERENCE.fullmatch(text) and text != record.ref)
+    return list(islice(dict.fromkeys(found), MOST_REFERENCES))
 
 
 def card_texts(value: Any) -> Iterator[str]:

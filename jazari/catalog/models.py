@@ -9,10 +9,12 @@ from jazari.trust.records import Record
 
 
 class CatalogItem(models.Model):
-    """One verified record. ``record`` is its canonical JSON; ``title`` by language (``und``: not said).
+    """One verified record. ``record`` is its canonical JSON; ``title`` and ``summary`` by language (``und``: not said).
 
+    ``number`` counts the records of its log from 1; ``place`` orders all items, the newest highest (see ``places``).
     ``problem`` is set when the card does not have the form that this node knows for its type; such an item
-    is found by its reference only. The engines' columns and tables are in the migrations and ``engines``.
+    is found by its reference only. ``facets``, ``sort_titles`` and ``search_facets`` are written and read by
+    ``facets``. The engines' columns and tables are in the migrations and ``engines``.
     """
 
     ref = models.CharField(max_length=140, unique=True)
@@ -20,19 +22,25 @@ class CatalogItem(models.Model):
     namespace = models.CharField(max_length=40, db_index=True)
     type = models.CharField(max_length=40, db_index=True)
     version = models.PositiveIntegerField()
+    number = models.PositiveBigIntegerField()
+    place = models.BigIntegerField(unique=True)
     published = models.DateTimeField()
     digest = models.CharField(max_length=80)
     record = models.TextField()
     title = models.JSONField(default=dict)
+    summary = models.JSONField(default=dict)
     is_latest = models.BooleanField(default=True)
     withdrawn_by = models.CharField(max_length=140, default="", blank=True)
     withdrawn_reason = models.JSONField(default=dict)
     problem = models.TextField(default="", blank=True)
+    facets = models.TextField(default="", blank=True)
+    sort_titles = models.CharField(max_length=120, default="", blank=True)
+    search_facets = models.TextField(default="", blank=True)
     search_title = models.TextField(default="", blank=True)
     search_text = models.TextField(default="", blank=True)
 
     class Meta:
-        ordering = ("-published", "ref")
+        ordering = ("-place",)
 
     def __str__(self) -> str:
         return self.ref
@@ -45,6 +53,19 @@ class CatalogItem(models.Model):
     def reference(self) -> RecordRef:
         """The parsed reference."""
         return RecordRef.parse(self.ref)
+
+
+class CatalogReference(models.Model):
+    """That ``item``'s card names the record ``target``, which may not be here."""
+
+    item = models.ForeignKey(CatalogItem, on_delete=models.CASCADE, related_name="references")
+    target = models.CharField(max_length=140, db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("item", "target"), name="catalog_a_target_is_named_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.item_id} names {self.target}"
 
 
 class IndexedLog(models.Model):

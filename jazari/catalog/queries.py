@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal
 
 from django.db.models import Count, Q, QuerySet
 
-from jazari.catalog.engines import matching_ids
+from jazari.catalog import facets
+from jazari.catalog.engines import Asked, Hit, newest
 from jazari.catalog.errors import ItemNotFound
 from jazari.catalog.models import CatalogItem, CatalogState
 from jazari.catalog.normalise import query_keys
@@ -21,13 +24,20 @@ EVIDENCE = ("approval", "attestation", "checkpoint", "run", "withdrawal")
 """Types that prove something about other records, and are no offer of an institute."""
 
 
+Sort = Literal["best", "newest", "title"]
+
+
 @dataclass(frozen=True)
 class Page:
-    """Some hits in order. ``total`` counts all, or is ``MOST_RANKED`` where ``more`` says there are more."""
+    """Some hits in order. ``total`` counts all, or is ``MOST_RANKED`` where ``more`` says there are more.
+
+    ``facets``: how many of the counted hits have each value, by facet, the most frequent first.
+    """
 
     items: list[CatalogItem]
     total: int
     more: bool
+    facets: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
 
 
 def search(
@@ -39,46 +49,57 @@ def search(
     withdrawn: bool = True,
     offset: int = 0,
     limit: int = 20,
+    narrow: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    sort: Sort = "best",
+    language: str = "fr",
 ) -> Page:
     """Items that have every word of ``query`` in any language; the newest first without words.
 
-    First come items whose title has all the words, then the others, each the newest first. Only the latest
-    version of each record is shown unless ``all_versions``; withdrawn ones are shown, marked, unless
+    ``best`` puts items whose title has all the words before the others, each the newest first; ``title`` sorts by the
+    title in ``language``. Only the newest ``MOST_RANKED`` hits are put in order and counted. ``narrow``: for each
+    facet (see ``facets.FACETS``) the values of which an item must have one; unknown facets find nothing. Only the
+    latest version of each record is shown unless ``all_versions``; withdrawn ones are shown, marked, unless
     ``withdrawn`` is false. ``limit`` is at most ``MOST_SHOWN``.
     """
-    rows = _filtered(types, namespace, all_versions, withdrawn)
     asked = query_keys(query)
     if query.strip() and not asked:
         return Page([], 0, more=False)
-    ordered = _ranked(rows, asked) if asked else _newest(rows)
-    start = max(offset, 0)
-    shown = ordered[:MOST_RANKED][start : start + max(1, min(limit, MOST_SHOWN))]
-    found = CatalogItem.objects.in_bulk(shown)
-    return Page([found[key] for key in shown], min(len(ordered), MOST_RANKED), len(ordered) > MOST_RANKED)
+    wanted = {"kind": types, "institute": [namespace] if namespace else []}
+    keys = [_keys(name, values) for name, values in (*wanted.items(), *narrow.items()) if values]
+    keys += [[key] for key, needed in ((facets.LATEST, not all_versions), (facets.KEPT, not withdrawn)) if needed]
+    ordered = _ranked(asked, keys, sort)
+    ranked = ordered[:MOST_RANKED]
+    if sort == "title":
+        ranked.sort(key=lambda hit: facets.sort_title(hit.titles, language))
+    start = min(max(offset, 0), MOST_RANKED)
+    shown = [hit.id for hit in ranked[start : start + max(1, min(limit, MOST_SHOWN))]]
+    return Page(_loaded(shown), len(ranked), len(ordered) > MOST_RANKED, _counted(ranked))
 
 
-def _filtered(types: Sequence[str], namespace: str, all_versions: bool, withdrawn: bool) -> QuerySet[CatalogItem]:
-    conditions = Q()
-    if types:
-        conditions &= Q(type__in=list(types))
-    if namespace:
-        conditions &= Q(namespace=namespace)
-    if not all_versions:
-        conditions &= Q(is_latest=True)
-    if not withdrawn:
-        conditions &= Q(withdrawn_by="")
-    return CatalogItem.objects.filter(conditions)
+def _keys(name: str, values: Sequence[str]) -> list[str]:
+    return [facets.key(name, value) for value in values]
 
 
-def _newest(rows: QuerySet[CatalogItem]) -> list[int]:
-    return list(rows.order_by("-published", "ref").values_list("id", flat=True)[: MOST_RANKED + 1])
+def _ranked(asked: Asked, keys: Asked, sort: Sort) -> list[Hit]:
+    """At least one hit more than is ranked, where there are more."""
+    most = MOST_RANKED + 1
+    if not asked or sort != "best":
+        return newest(asked, keys, most)
+    titled = newest(asked, keys, most, "search_title")
+    if len(titled) == most:
+        return titled
+    seen = {hit.id for hit in titled}
+    return [*titled, *(hit for hit in newest(asked, keys, most) if hit.id not in seen)]
 
 
-def _ranked(rows: QuerySet[CatalogItem], asked: list[tuple[str, ...]]) -> list[int]:
-    titled = _newest(rows.filter(id__in=matching_ids(asked, title_only=True)))
-    seen = set(titled)
-    others = _newest(rows.filter(id__in=matching_ids(asked)))
-    return [*titled, *(key for key in others if key not in seen)]
+def _loaded(shown: Sequence[int]) -> list[CatalogItem]:
+    found = CatalogItem.objects.defer("search_title", "search_text", "search_facets").in_bulk(shown)
+    return [found[key] for key in shown if key in found]
+
+
+def _counted(hits: Sequence[Hit]) -> dict[str, list[tuple[str, int]]]:
+    counts = facets.count(hit.facets for hit in hits)
+    return {name: sorted(found.items(), key=lambda pair: (-pair[1], pair[0])) for name, found in counts.items()}
 
 
 def get_item(reference: str) -> CatalogItem:
@@ -139,7 +160,7 @@ def latest_publications(limit: int = 10, *, types: Sequence[str] = (), namespace
     rows = _standing().filter(type__in=list(types)) if types else _standing().exclude(type__in=EVIDENCE)
     if namespace:
         rows = rows.filter(namespace=namespace)
-    return list(rows.order_by("-published", "ref")[: max(0, min(limit, MOST_SHOWN))])
+    return list(rows.order_by("-place")[: max(0, min(limit, MOST_SHOWN))])
 
 
 def items_of(namespace: str, kind: str = "", *, offset: int = 0, limit: int = 20) -> Page:

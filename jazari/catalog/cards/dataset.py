@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from jazari.catalog.cards.base import Card, Day, Moment, Region, WebAddress
+from jazari.catalog.cards.sectors import MEANING, Sector
 from jazari.catalog.errors import CardRefused
 from jazari.catalog.registry import CardContext
 from jazari.catalog.texts import Line, Text, Title
@@ -114,6 +115,7 @@ class DatasetCard(Card):
     title: Title = Field(description="Its name.")
     description: Text = Field(description="What it holds, how it came about, what it is good for.")
     keywords: list[Line] = Field(default_factory=list, max_length=50, description="Words to find it by.")
+    sectors: list[Sector] = Field(default_factory=list, max_length=5, description=MEANING)
     variables: list[Variable] = Field(min_length=1, max_length=1000, description="Its columns, as declared.")
     subject: list[Name] = Field(
         default_factory=list,

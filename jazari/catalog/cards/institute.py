@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from jazari.catalog.cards.base import Card, Region, WebAddress
+from jazari.catalog.cards.sectors import MEANING, Sector
 from jazari.catalog.texts import Language, Line, Text, Title
 
 
@@ -18,3 +19,4 @@ class InstituteCard(Card):
     contact: Line | None = Field(default=None, description="How to reach it: an office, never a person.")
     languages: list[Language] = Field(default_factory=list, max_length=4, description="Languages it works in.")
     keywords: list[Line] = Field(default_factory=list, max_length=50, description="Words to find it by.")
+    sectors: list[Sector] = Field(default_factory=list, max_length=13, description=MEANING)

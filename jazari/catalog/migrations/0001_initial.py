@@ -1,20 +1,8 @@
-"""The index and the full-text engine of whichever database is used."""
+"""The index. The full-text engine follows in 0003, whose columns it needs."""
 
 from __future__ import annotations
 
 from django.db import migrations, models
-
-from jazari.catalog.engines import create_statements, drop_statements
-
-
-def _create(_apps, schema_editor):
-    for statement in create_statements(schema_editor.connection.vendor):
-        schema_editor.execute(statement, params=None)
-
-
-def _drop(_apps, schema_editor):
-    for statement in drop_statements(schema_editor.connection.vendor):
-        schema_editor.execute(statement, params=None)
 
 
 class Migration(migrations.Migration):
@@ -51,5 +39,4 @@ class Migration(migrations.Migration):
                 ("digest", models.CharField(max_length=80)),
             ],
         ),
-        migrations.RunPython(_create, _drop),
     ]

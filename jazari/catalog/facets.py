@@ -1,0 +1,109 @@
+"""What items are narrowed and counted by, and the two texts in which an item carries it.
+
+``facets`` holds all values for counting: items with the same values share one text, so that counting reads few.
+``search_facets`` holds one key per value for the full-text engine, which finds by words and facets in one step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from jazari.catalog.texts import LANGUAGES, in_language
+from jazari.trust.records import Record
+
+FACETS = ("kind", "institute", "region", "sector", "language", "licence")
+MOST_VALUES = 60
+"""Of one facet on one item."""
+LONGEST_VALUE = 100
+LATEST = "flatest"
+KEPT = "fkept"
+"""Keys of items that no later version replaces, and of those that were not withdrawn."""
+_VALUE, _FACET = "\x1f", "\x1e"
+_SORTED_BY = 24
+"""Characters of a title."""
+
+Values = Mapping[str, Sequence[str]]
+
+
+def facets_of(record: Record, title: Mapping[str, str], *, readable: bool) -> dict[str, list[str]]:
+    """The values of every facet of a record; of a card that cannot be read, only what its reference says."""
+    found = {"kind": [record.type], "institute": [record.namespace]}
+    if readable:
+        card = record.card
+        coverage, licence = _mapping(card.get("coverage")), _mapping(card.get("licence"))
+        found |= {
+            "region": [*_texts(coverage.get("regions")), *_texts([card.get("region")])],
+            "sector": _texts(card.get("sectors")),
+            "language": [language for language in LANGUAGES if language in title],
+            "licence": _texts([licence.get("name")]),
+        }
+    return {name: _bounded(values) for name, values in found.items() if values}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _bounded(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value[:LONGEST_VALUE] for value in values))[:MOST_VALUES]
+
+
+def encode(values: Values) -> str:
+    """``values`` as one text. Cards hold no control characters, so that these may separate."""
+    return _FACET.join(_VALUE.join((name, *values[name])) for name in FACETS if values.get(name))
+
+
+def decode(text: str) -> dict[str, list[str]]:
+    """What ``encode`` wrote."""
+    parts = (facet.split(_VALUE) for facet in text.split(_FACET) if facet)
+    return {name: values for name, *values in parts}
+
+
+def count(texts: Iterable[str]) -> dict[str, Counter[str]]:
+    """How many of the items that carry ``texts`` have each value, by facet."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    for text, items in Counter(texts).items():
+        for name, values in decode(text).items():
+            for value in values:
+                found[name][value] += items
+    return found
+
+
+@lru_cache(maxsize=10_000)
+def key(name: str, value: str) -> str:
+    """What stands for one value of one facet in the full-text engine: letters and digits only."""
+    return "f" + hashlib.sha256(f"{name}={value[:LONGEST_VALUE]}".encode("utf-8", "replace")).hexdigest()[:15]
+
+
+def keys_of(values: Values, *, latest: bool = True, kept: bool = True) -> str:
+    """The keys of an item, separated by spaces; ``LATEST`` and ``KEPT`` come last."""
+    keys = [key(name, value) for name in FACETS for value in values.get(name, ())]
+    return " ".join([*keys, *([KEPT] if kept else []), *([LATEST] if latest else [])])
+
+
+def sort_titles(title: Mapping[str, str]) -> str:
+    """The beginnings of a title in each language, without case and accents, to sort by."""
+    return _VALUE.join(_folded(in_language(title, language)) for language in LANGUAGES)
+
+
+def sort_title(titles: str, language: str) -> str:
+    """The beginning in ``language`` of what ``sort_titles`` wrote."""
+    parts = titles.split(_VALUE)
+    number = LANGUAGES.index(language) if language in LANGUAGES else 0  # type: ignore[arg-type]
+    return parts[number] if number < len(parts) else ""
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text[: 4 * _SORTED_BY]).casefold()
+    return "".join(letter for letter in plain if not unicodedata.combining(letter) and letter.isprintable())[
+        :_SORTED_BY
+    ]
