@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
     path("account/", include("jazari.accounts.urls")),
+    path("catalogue/", include("jazari.catalog.urls")),
     path("account/", include("allauth.urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
