@@ -5,6 +5,7 @@ CatalogError
 ├── UnknownCardType    catalog.unknown-card-type   no slice registered that type
 ├── UnreadableCard     catalog.unreadable-card     the card's file is no usable JSON
 ├── ItemNotFound       catalog.item-not-found      nothing in the index has that reference
+├── VerifierBusy       catalog.verifier-busy       too many ask for a verification at once
 └── IndexInconsistent  catalog.index-inconsistent  the index contradicts the verified records
 """
 
@@ -49,6 +50,11 @@ class FileChanged(CatalogError):
 
     code = "catalog.file-changed"
     exit_code = ExitCode.UNTRUSTED
+
+
+class VerifierBusy(CatalogError):
+    code = "catalog.verifier-busy"
+    exit_code = ExitCode.UNAVAILABLE
 
 
 class IndexInconsistent(CatalogError):

@@ -25,6 +25,7 @@ from jazari.catalog.normalise import index_text
 from jazari.catalog.places import free_places, place_of
 from jazari.catalog.registry import card_types, check_form
 from jazari.core.canonical import canonical_json
+from jazari.core.errors import BadIdentifier
 from jazari.core.identifiers import RecordRef
 from jazari.governance.turns import take_turn
 from jazari.trust.records import Record
@@ -267,9 +268,20 @@ def _shortened(text: str) -> str:
     return plain if len(plain) <= _SUMMARY_LENGTH else f"{plain[:_SUMMARY_LENGTH].rpartition(' ')[0]}\u2026"
 
 
+def is_reference(text: str) -> bool:
+    """Whether a text is ``namespace/type/name@version``, which a page may turn into an address."""
+    if not _REFERENCE.fullmatch(text):
+        return False
+    try:
+        RecordRef.parse(text)
+    except BadIdentifier:
+        return False
+    return True
+
+
 def named_records(record: Record) -> list[str]:
     """The other records that the card of ``record`` names, each once, at most ``MOST_REFERENCES``."""
-    found = (text for text in card_texts(record.card) if _REFERENCE.fullmatch(text) and text != record.ref)
+    found = (text for text in card_texts(record.card) if is_reference(text) and text != record.ref)
     return list(islice(dict.fromkeys(found), MOST_REFERENCES))
 
 

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
     path("enrolments/", include("jazari.federation.urls")),
     path("account/", include("jazari.accounts.urls")),
+    path("catalogue/", include("jazari.catalog.urls")),
     path("account/", include("allauth.urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
