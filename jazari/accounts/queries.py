@@ -13,3 +13,8 @@ def roles_of(person: Any) -> frozenset[Role]:
     if not isinstance(person, Person) or not person.is_active:
         return frozenset()
     return frozenset(Role(role) for role in person.grants.filter(ended__isnull=True).values_list("role", flat=True))
+
+
+def shown_people() -> list[Person]:
+    """Those of this node who agreed to be named on its institute's page, by name."""
+    return list(Person.objects.filter(shown=True, is_active=True).exclude(name="").order_by("name", "id"))

@@ -33,6 +33,11 @@ def open_reader(home: Home) -> Reader:
     return Reader(home.mirror, source, network.trusted_root_bytes)
 
 
+def open_mirror(home: Home) -> Reader:
+    """A reader of what ``home`` has verified and keeps. It can fetch nothing, so that a page never waits for a line."""
+    return Reader(home.mirror, FolderSource(home.mirror), network_of(home).trusted_root_bytes)
+
+
 def root_client(home: Home, signer: Signer | None = None) -> RootClient:
     """A client of the Root for ``home``; with ``signer``, its publishing key, also for what is signed.
 

@@ -58,7 +58,9 @@ def network_status(home: Home) -> NetworkStatus | None:
 
 def _own(now: datetime) -> NetworkStatus:
     rows = Presence.objects.values_list("namespace", "last_seen")
-    return NetworkStatus(moment=now, institutes={name: Seen(online=is_online(at, now), last_seen=at) for name, at in rows})
+    return NetworkStatus(
+        moment=now, institutes={name: Seen(online=is_online(at, now), last_seen=at) for name, at in rows}
+    )
 
 
 def _kept(home: Home) -> NetworkStatus | None:

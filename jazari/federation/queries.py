@@ -11,13 +11,14 @@ from typing import Any
 
 from jazari.core.errors import JazariError
 from jazari.federation import admissions, root_node
-from jazari.federation.exchange import open_reader
+from jazari.federation.exchange import open_mirror
 from jazari.federation.models import Enrolment
 from jazari.settings.home import Home
 from jazari.trust.ceremonies.ceremony_file import CeremonyFile
 from jazari.trust.directory import DIRECTORY_TARGET, Directory
 from jazari.trust.errors import BadCeremony
 from jazari.trust.reading import Standing
+from jazari.trust.repository import seconds_valid
 
 WAITING = (Enrolment.State.RECEIVED, Enrolment.State.PROPOSED)
 DECIDED = (Enrolment.State.ADMITTED, Enrolment.State.REFUSED)
@@ -52,12 +53,12 @@ def directory_of(home: Home) -> Directory | None:
 
 @lru_cache(maxsize=4)
 def _directory(home: Any, _stamp: tuple[int, int]) -> Directory:
-    return open_reader(Home(home)).directory()
+    return open_mirror(Home(home)).directory()
 
 
 def log_facts(home: Home, namespace: str) -> LogFacts:
     """The log of a member. Raises ``SourceUnavailable`` before this node has read the network."""
-    reader = open_reader(home)
+    reader = open_mirror(home)
     entry = reader.directory().entries.get(namespace)
     with closing(reader.logs.index):
         records = reader.head(namespace).records
@@ -94,6 +95,14 @@ def _request(row: Enrolment, directory: Directory) -> dict[str, Any]:
         "url": asked["url"],
         "network": asked["network"],
     }
+
+
+def repository_days(home: Home) -> int | None:
+    """At the Root: for how many whole days its signatures still hold; None before a network was founded."""
+    try:
+        return int(seconds_valid(root_node.repository(home).committed()) // 86_400)
+    except JazariError:
+        return None
 
 
 def ceremonies(home: Home) -> dict[str, str]:

@@ -18,14 +18,14 @@ def institute_status(home: Home) -> dict[str, Any]:
     return {
         "namespace": home.namespace,
         "network": home.config.network,
-        "membership": _membership(home),
+        "membership": membership(home),
         "request": joining.kept_digest(home),
         "processes": {name: facts.get("pid") for name, facts in processes.items()},
         "problems": {name: facts["problem"] for name, facts in duties.items() if facts.get("problem")},
     }
 
 
-def _membership(home: Home) -> str:
+def membership(home: Home) -> str:
     """One of: no request yet, waiting for the board, member, revoked, or what speaks against it."""
     if not joining.kept_digest(home):
         return "no request yet"

@@ -1,4 +1,4 @@
-"""Addresses of other slices' pages, by name only; empty where this node has no such page, so that nothing links there."""
+"""Addresses of other slices' pages, by name; empty where this node has no such page, so that nothing links there."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ def catalogue(**facets: str) -> str:
 
 def card(item: CatalogItem) -> str:
     """The page of a record, in its latest version."""
-    return address("catalog:item", *item.series.split("/"))
+    return address("catalog:latest", *item.series.split("/"))

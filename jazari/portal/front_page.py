@@ -10,11 +10,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jazari.catalog import queries as catalogue
+from jazari.catalog.labels import kind_name
 from jazari.catalog.models import CatalogItem
 from jazari.federation import queries as federation
 from jazari.portal import addresses
-from jazari.portal.kinds import counted, in_order, kind_name
-from jazari.portal.regions import map_of, places, territories_of
+from jazari.portal.kinds import counted, in_order
+from jazari.portal.regions import names_of, places, territories_of
 from jazari.settings.home import Home
 from jazari.trust.directory import Directory, DirectoryEntry
 
@@ -59,7 +60,8 @@ def front_page(home: Home) -> dict[str, Any]:
         "network": directory.network_name if directory else home.config.network,
         "members": members,
         "places": places(territories, members, by_institute),
-        "map": map_of(territories),
+        "map": territories.map,
+        "region_names": names_of(home, home.config.region),
         "counts": _counts(counts, sum(entry.status == "active" for entry in members)),
         "own": [] if home.is_root else listed(catalogue.latest_publications(OWN, namespace=home.namespace)),
         "latest": listed(catalogue.latest_publications(LATEST)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils.translation import get_language, ngettext_lazy, pgettext
-from django.utils.translation import gettext_lazy as _
 
 from jazari.catalog.queries import EVIDENCE
 from jazari.portal import wording
@@ -21,25 +20,14 @@ _COUNTED = {
     "result": ngettext_lazy("%(count)s result", "%(count)s results", "number"),
     "model": ngettext_lazy("%(count)s model", "%(count)s models", "number"),
     "provider": ngettext_lazy("%(count)s provider of AI models", "%(count)s providers of AI models", "number"),
-    "residency": ngettext_lazy("%(count)s policy on where data may go", "%(count)s policies on where data may go", "number"),
+    "residency": ngettext_lazy(
+        "%(count)s policy on where data may go", "%(count)s policies on where data may go", "number"
+    ),
     "drill": ngettext_lazy("%(count)s drill", "%(count)s drills", "number"),
     "course": ngettext_lazy("%(count)s course", "%(count)s courses", "number"),
     "prototype": ngettext_lazy("%(count)s prototype", "%(count)s prototypes", "number"),
     "service": ngettext_lazy("%(count)s public service", "%(count)s public services", "number"),
     "institutes": ngettext_lazy("%(count)s institute", "%(count)s institutes", "number"),
-}
-_ONE = {
-    "dataset": _("Data set"),
-    "study": _("Study"),
-    "result": _("Result"),
-    "model": _("Model"),
-    "provider": _("Provider of AI models"),
-    "residency": _("Policy on where data may go"),
-    "drill": _("Drill"),
-    "course": _("Course"),
-    "prototype": _("Prototype"),
-    "service": _("Public service"),
-    "institute": _("About the institute"),
 }
 
 
@@ -53,11 +41,6 @@ def counted(kind: str, number: int) -> str:
             "count": shown,
         }
     return str(sentence % {"number": number, "count": shown})
-
-
-def kind_name(kind: str) -> str:
-    """One record of ``kind``, in the reader's language."""
-    return str(_ONE.get(kind, kind))
 
 
 def in_order(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -24,10 +24,11 @@ class Door:
 
 DOORS = (
     Door(_("Catalogue"), "catalog:index"),
-    Door(_("Institutes"), "federation:institutes"),
+    Door(_("Institutes"), "portal:institutes"),
     Door(_("Studies"), "studies:index"),
     Door(_("Gateway"), "gateway:index", Permission.USE_GATEWAY),
     Door(_("Audit"), "governance:index", Permission.READ_AUDIT),
+    Door(_("Health"), "portal:health", Permission.READ_HEALTH),
     Door(_("People"), "accounts:people", Permission.MANAGE_PEOPLE),
 )
 

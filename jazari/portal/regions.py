@@ -11,7 +11,7 @@ from typing import Any
 from jazari.core.errors import JazariError
 from jazari.portal.kinds import counted, in_order
 from jazari.settings.home import Home
-from jazari.territories import Map, Territories, load
+from jazari.territories import Territories, load
 from jazari.trust.directory import DirectoryEntry
 
 OWN_FILE = "territories.json"
@@ -75,8 +75,3 @@ def member(entry: DirectoryEntry, counts: Mapping[str, int]) -> dict[str, Any]:
         "active": entry.status == "active",
         "offers": [counted(kind, count) for kind, count in in_order(counts)],
     }
-
-
-def map_of(territories: Territories) -> Map | None:
-    """The map's size and credit; None where there is none, so that only the list is shown."""
-    return territories.map

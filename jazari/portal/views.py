@@ -10,12 +10,14 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from jazari.accounts.access import public
+from jazari.portal.front_page import front_page
+from jazari.settings.runtime import this_home
 
 
 @public
 def home(request: HttpRequest) -> HttpResponse:
     """The front door of this node."""
-    return render(request, "portal/home.html")
+    return render(request, "portal/home.html", front_page(this_home()))
 
 
 @public
