@@ -11,7 +11,7 @@ import typer
 
 from jazari.settings.errors import BadSetting
 from jazari.settings.home import LANGUAGES, Home
-from jazari.territories import load
+from jazari.territories import load_for
 
 TitleOption = Annotated[
     list[str], typer.Option("--title", help="Name as LANGUAGE=TEXT (fr, ar, zgh, en); repeat for others.")
@@ -34,8 +34,7 @@ def parse_titles(texts: Sequence[str]) -> dict[str, str]:
 
 def region_code(text: str, home: Path) -> str:
     """The code of the region that ``text`` names; "" for "". A network may bring its own territories file."""
-    own = home / "territories.json"
-    return load(own if own.is_file() else None).find(text).code if text else ""
+    return load_for(home).find(text).code if text else ""
 
 
 def port_of(url: str, default: int = 443) -> int:

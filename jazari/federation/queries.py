@@ -43,12 +43,20 @@ class LogFacts:
 
 def directory_of(home: Home) -> Directory | None:
     """Who is admitted, as this node last verified it; None before it has read a network."""
-    path = home.mirror / "targets" / DIRECTORY_TARGET
     try:
-        found = path.stat()
-        return _directory(home.path, (found.st_ino, found.st_mtime_ns))
-    except (OSError, JazariError):
+        stamp = directory_stamp(home)
+        return _directory(home.path, stamp) if stamp else None
+    except JazariError:
         return None
+
+
+def directory_stamp(home: Home) -> tuple[int, int] | None:
+    """What changes when this node has verified another directory; None before it has read a network."""
+    try:
+        found = (home.mirror / "targets" / DIRECTORY_TARGET).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from jazari.accounts.access import public
 from jazari.accounts.queries import shown_people
 from jazari.catalog import queries as catalogue
-from jazari.catalog.labels import KINDS, SECTOR_NAMES
+from jazari.catalog.labels import KINDS, SECTOR_NAMES, institute_names
 from jazari.catalog.models import CatalogItem
 from jazari.core import clock
 from jazari.core.errors import JazariError
@@ -20,7 +20,7 @@ from jazari.portal import addresses
 from jazari.portal.front_page import institutes as members_of
 from jazari.portal.front_page import listed
 from jazari.portal.kinds import counted, in_order
-from jazari.portal.regions import member, names_of
+from jazari.portal.regions import member, names_of, titles_of
 from jazari.settings.home import Home
 from jazari.settings.runtime import this_home
 from jazari.trust.directory import DirectoryEntry
@@ -37,15 +37,21 @@ def institutes(request: HttpRequest) -> HttpResponse:
     home = this_home()
     directory, status = federation.directory_of(home), network_status(home)
     counts = catalogue.counts_by_institute()
+    members = members_of(directory) if directory else []
+    own = institute_names(entry.namespace for entry in members)
     rows = [
         {
-            **member(entry, counts.get(entry.namespace, {})),
+            **member(entry, counts.get(entry.namespace, {}), own.get(entry.namespace)),
             "region_names": names_of(home, entry.region),
             "seen": seen(status, entry),
         }
-        for entry in (members_of(directory) if directory else [])
+        for entry in members
     ]
-    facts = {"rows": rows, "network": directory.network_name if directory else "", "status": told(home, status)}
+    facts: dict[str, Any] = {
+        "rows": rows,
+        "network": directory.network_name if directory else "",
+        "status": told(home, status),
+    }
     if home.is_root:
         facts["waiting"] = federation.count_waiting()
     return render(request, "portal/institutes.html", facts)
@@ -62,6 +68,7 @@ def institute(request: HttpRequest, namespace: str) -> HttpResponse:
     status = network_status(home)
     facts = {
         "entry": entry,
+        "titles": titles_of(entry, institute_names([namespace])[namespace]),
         "is_network_root": namespace == directory.root,
         "region_names": names_of(home, entry.region),
         "about": about(namespace),

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+from jazari.catalog.labels import Label, institute_names
 from jazari.core.errors import JazariError
 from jazari.portal.kinds import counted, in_order
 from jazari.settings.home import Home
-from jazari.territories import Territories, load
+from jazari.territories import Territories, load, load_for
 from jazari.trust.directory import DirectoryEntry
-
-OWN_FILE = "territories.json"
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,10 @@ class Place:
 
 def territories_of(home: Home) -> Territories:
     """The network's own regions where its file can be used, else Morocco's."""
-    path = home.path / OWN_FILE
     try:
-        return _load(path, path.stat().st_mtime_ns) if path.is_file() else _load(None, 0)
+        return load_for(home.path)
     except (OSError, JazariError):
-        return _load(None, 0)
-
-
-@lru_cache(maxsize=4)
-def _load(path: Path | None, _stamp: int) -> Territories:
-    return load(path)
+        return load()
 
 
 def names_of(home: Home, code: str) -> dict[str, str]:
@@ -54,9 +45,10 @@ def places(
     """Every region in order, then one without a code for members that name no region of these territories."""
     found = {region.code: _place(territories, region.code, region.names) for region in territories}
     elsewhere = Place("", "", {})
+    own = institute_names(entry.namespace for entry in entries)
     for entry in entries:
         place = found.get(entry.region, elsewhere)
-        place.institutes.append(member(entry, counts.get(entry.namespace, {})))
+        place.institutes.append(member(entry, counts.get(entry.namespace, {}), own.get(entry.namespace)))
     return [*found.values(), *([elsewhere] if elsewhere.institutes else [])]
 
 
@@ -66,12 +58,17 @@ def _place(territories: Territories, code: str, names: Mapping[str, str]) -> Pla
     return Place(code, mark, names, shape.path, shape.middle) if shape else Place(code, mark, names)
 
 
-def member(entry: DirectoryEntry, counts: Mapping[str, int]) -> dict[str, Any]:
-    """A member as lists show it: ``offers`` in words."""
+def member(entry: DirectoryEntry, counts: Mapping[str, int], own: Label | None = None) -> dict[str, Any]:
+    """A member as lists show it: ``offers`` in words; ``own``: the titles on its card."""
     return {
         "namespace": entry.namespace,
-        "titles": entry.titles,
+        "titles": titles_of(entry, own),
         "region": entry.region,
         "active": entry.status == "active",
         "offers": [counted(kind, count) for kind, count in in_order(counts)],
     }
+
+
+def titles_of(entry: DirectoryEntry, own: Label | None) -> dict[str, str]:
+    """What the board signed that a member is called; in other languages, what its own card says."""
+    return {**(own if isinstance(own, Mapping) else {}), **entry.titles}

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from jazari.core.files import plain_os_errors
 from jazari.territories.errors import BadTerritories, UnknownRegion
 
 MOROCCO = Path(__file__).parent / "data" / "morocco.json"
+OWN_FILE = "territories.json"
 _CODE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,8}")
 _PATH = re.compile(r"M[MmLlHhVvCcQqZz0-9 ,.-]{1,100000}")
 _LARGEST = 5_000_000
@@ -109,6 +110,17 @@ def load(path: Path | None = None) -> Territories:
     return territories
 
 
+def load_for(folder: Path) -> Territories:
+    """The territories of the network whose node lives in ``folder``: its own file there, else Morocco's."""
+    own = folder / OWN_FILE
+    return _load_once(own, own.stat().st_mtime_ns) if own.is_file() else _load_once(None, 0)
+
+
+@lru_cache(maxsize=4)
+def _load_once(path: Path | None, _stamp: int) -> Territories:
+    return load(path)
+
+
 def _parse(document: Any) -> Territories:
     regions = tuple(_region(item) for item in document["regions"])
     if not regions:
@@ -123,14 +135,15 @@ def _parse(document: Any) -> Territories:
 
 def _map(item: Any, codes: set[str]) -> Map:
     """The map in a territories file. A path may draw only: it becomes part of pages."""
-    size, credit = [item[name] for name in ("width", "height")], [item[name] for name in ("source", "licence")]
-    if not all(type(length) is int and 0 < length <= _WIDEST for length in size):
+    width, height, source, licence = (item[name] for name in ("width", "height", "source", "licence"))
+    if not all(type(length) is int and 0 < length <= _WIDEST for length in (width, height)):
         raise ValueError(f"the map's width and height must be whole numbers up to {_WIDEST}")
-    if not all(isinstance(text, str) and text for text in credit):
+    if not all(isinstance(text, str) and text for text in (source, licence)):
         raise ValueError("the map must name its source and licence")
     if not set(item["shapes"]) <= codes:
         raise ValueError("the map has a shape of a region that is not named")
-    return Map(*size, *credit, {code: _shape(path, item["middles"][code]) for code, path in item["shapes"].items()})
+    shapes = {code: _shape(path, item["middles"][code]) for code, path in item["shapes"].items()}
+    return Map(width, height, source, licence, shapes)
 
 
 def _shape(path: Any, middle: Any) -> Shape:

@@ -88,7 +88,7 @@ class TestANetwork:
 
     def test_an_institute_shows_its_own_first(self) -> None:
         page = home()
-        assert page.index("Latest from this institute") < page.index("Latest from the network")
+        assert page.index("Latest from this institute") < page.index("Latest from other institutes")
         own = page[page.index("Latest from this institute") : page.index("What are you looking for?")]
         assert "Sols de Rabat" in own
         assert "Eaux" not in own
