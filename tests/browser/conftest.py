@@ -1,0 +1,103 @@
+"""A real portal in a process of its own, with people in it, and Debian's Chromium to look at it.
+
+Tests here use no database: Playwright keeps an event loop in this thread, in which Django refuses to query.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from jazari.settings.home import Home, NodeConfig
+from jazari.testing.network import free_ports
+from jazari.testing.waiting import until
+from playwright.sync_api import Browser, sync_playwright
+from tests.browser.looking import Looker
+
+CHROMIUM = Path("/usr/bin/chromium")
+OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+ROOT = Path(__file__).parents[2]
+TITLES = {
+    "fr": "Institut de Rabat",
+    "ar": "معهد الرباط",
+    "zgh": "ⴰⵙⵉⵏⴰⴳ ⵏ ⵔⵔⴱⴰⵟ",
+    "en": "Institute of Rabat",
+}
+STOP_SECONDS = 20
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen; the test skips where it is not installed, but fails where CI=true."""
+    if not CHROMIUM.exists():
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("/usr/bin/chromium is missing and CI=true says that the browser tests must run")
+        pytest.skip("/usr/bin/chromium is not installed: nothing was looked at in a browser")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="package")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """An institute's home whose portal has a free port."""
+    (port,) = free_ports(1)
+    config = NodeConfig(role="institute", namespace="rabat", region="MA-04", titles=TITLES, portal_port=port)
+    return Home.create(tmp_path_factory.mktemp("browser") / "rabat", config)
+
+
+@pytest.fixture(scope="package")
+def sessions(home: Home) -> dict[str, str]:
+    """One person for each role: the keys of their sessions."""
+    made = subprocess.run(
+        [sys.executable, "-m", "tests.browser.people", str(home.path)], cwd=ROOT, check=True, capture_output=True
+    )
+    found: dict[str, str] = json.loads(made.stdout)
+    return found
+
+
+@pytest.fixture(scope="package")
+def origin(home: Home, sessions: dict[str, str]) -> Iterator[str]:
+    """The address of the running portal."""
+    log = home.run / "portal.log"
+    address = f"http://localhost:{home.config.portal_port}"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jazari.nodes.portal", str(home.path)], cwd=ROOT, stdout=output, stderr=output
+        )
+    try:
+        until(lambda: _answers(address, process, log), f"{address} answers")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+@pytest.fixture(scope="package")
+def look(browser: Browser, home: Home, origin: str, sessions: dict[str, str]) -> Looker:
+    """Opens windows on the portal."""
+    return Looker(browser, origin, home.namespace, sessions)
+
+
+def _answers(address: str, process: subprocess.Popen[bytes], log: Path) -> bool:
+    if process.poll() is not None:
+        raise AssertionError(f"The portal ended: {log.read_text(encoding='utf-8')[-2000:]}")
+    try:
+        return httpx.get(address + "/", trust_env=False, timeout=10).status_code == 200
+    except httpx.TransportError:
+        return False
