@@ -98,7 +98,7 @@ def sort_titles(title: Mapping[str, str]) -> str:
 def sort_title(titles: str, language: str) -> str:
     """The beginning in ``language`` of what ``sort_titles`` wrote."""
     parts = titles.split(_VALUE)
-    number = LANGUAGES.index(language) if language in LANGUAGES else 0  # type: ignore[arg-type]
+    number = LANGUAGES.index(language) if language in LANGUAGES else 0
     return parts[number] if number < len(parts) else ""
 
 
