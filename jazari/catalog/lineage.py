@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from jazari.catalog.facets import EVIDENCE
 from jazari.catalog.models import CatalogItem, CatalogReference
-from jazari.catalog.queries import EVIDENCE
 
 DEEPEST = 4
 """Steps away from the record."""

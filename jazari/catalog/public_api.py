@@ -174,7 +174,7 @@ def conditional(operation: Operation) -> Operation:
 def list_items(request: HttpRequest, response: HttpResponse, asked: Query[Asked]) -> dict[str, Any]:  # noqa: ARG001
     """Search, with facets counted among the hits."""
     chosen = {name: values for name in FACETS if (values := getattr(asked, name))}
-    page = Question(asked.q, chosen, asked.sort, asked.page).answer(asked.titles, asked.size)
+    page = Question(asked.q, chosen, asked.sort, asked.page, everything=True).answer(asked.titles, asked.size)
     return {
         "total": page.total,
         "more": page.more,
