@@ -45,12 +45,16 @@ class Facet:
 
 @dataclass(frozen=True)
 class Question:
-    """``words`` as typed, ``chosen`` values by facet, ``page`` from 1."""
+    """``words`` as typed, ``chosen`` values by facet, ``page`` from 1.
+
+    ``everything``: records that only prove something about others are looked for too, as where their kind is chosen.
+    """
 
     words: str = ""
     chosen: dict[str, list[str]] = field(default_factory=dict)
     sort: Sort = "best"
     page: int = 1
+    everything: bool = False
 
     @classmethod
     def of(cls, one: Callable[[str], str | None], many: Callable[[str], Sequence[str]]) -> Question:
@@ -62,12 +66,21 @@ class Question:
             chosen={name: values for name, values in chosen.items() if values},
             sort=cast(Sort, sort) if sort in get_args(Sort) else "best",
             page=_page(one("page") or ""),
+            everything=one("all") == "1",
         )
 
     def answer(self, language: str, size: int = PAGE_SIZE) -> Page:
         """What is found."""
         start = (self.page - 1) * size
-        return search(self.words, narrow=self.chosen, sort=self.sort, language=language, offset=start, limit=size)
+        return search(
+            self.words,
+            narrow=self.chosen,
+            sort=self.sort,
+            language=language,
+            offset=start,
+            limit=size,
+            evidence=self.everything or "kind" in self.chosen,
+        )
 
     @property
     def query(self) -> str:
@@ -75,8 +88,15 @@ class Question:
         pairs = [("q", self.words)] if self.words else []
         pairs += [(name, value) for name, values in self.chosen.items() for value in values]
         pairs += [("sort", self.sort)] if self.sort != "best" else []
+        pairs += [("all", "1")] if self.everything else []
         pairs += [("page", str(self.page))] if self.page > 1 else []
         return f"?{urlencode(pairs)}" if pairs else "?"
+
+    @property
+    def widened(self) -> str:
+        """The address of the same question to all records; empty where they are looked for already."""
+        told = self.everything or "kind" in self.chosen
+        return "" if told else replace(self, everything=True, page=1).query
 
     def on_page(self, page: int) -> Question:
         """The same question, another page of its answer."""

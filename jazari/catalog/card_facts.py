@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from jazari.catalog.errors import UnknownCardType
 from jazari.catalog.field_names import field_name
 from jazari.catalog.indexing import is_reference
-from jazari.catalog.labels import Label
+from jazari.catalog.labels import Label, value_names
 from jazari.catalog.registry import card_type
 from jazari.catalog.texts import LANGUAGES
 
@@ -25,7 +25,10 @@ MOST_ITEMS = 200
 MOST_COLUMNS = 8
 DEEPEST = 5
 LONGEST = 4000
-Kind = Literal["text", "texts", "number", "yes", "no", "reference", "link", "code", "list", "table", "facts", "json"]
+Kind = Literal[
+    "label", "text", "texts", "number", "yes", "no", "reference", "link", "code", "list", "table", "facts", "json"
+]
+_CODES = {"region": "region", "regions": "region", "sectors": "sector", "languages": "language"}
 _HASH = re.compile(r"(?:sha256:)?[0-9a-f]{32,}|-----BEGIN .*", re.DOTALL)
 _LINK = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/?#%&=+,;:@!$()*-]*)?")
 
@@ -63,7 +66,7 @@ def facts_of(type_name: str, card: Mapping[str, Any], without: Sequence[str] = (
     about = {name: (info.description or "") for name, info in model.model_fields.items()} if model else {}
     names = [*(name for name in about if name in card), *(name for name in card if name not in about)]
     return [
-        Fact(name, field_name(name), " ".join(about.get(name, "").split()), value_of(card[name]))
+        Fact(name, field_name(name), " ".join(about.get(name, "").split()), field_value(name, card[name]))
         for name in names
         if name not in without and not _is_nothing(card[name])
     ]
@@ -78,6 +81,17 @@ def _model(type_name: str) -> type[BaseModel] | None:
 
 def _is_nothing(value: Any) -> bool:
     return value is None or value in ("", [], {})
+
+
+def field_value(name: str, value: Any, depth: int = 0) -> Value:
+    """How the value of the field ``name`` is shown: codes of regions, sectors and languages by what they are called."""
+    facet = _CODES.get(name)
+    codes = [value] if isinstance(value, str) else value
+    if facet is None or not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
+        return value_of(value, depth)
+    names = value_names(facet, codes[:MOST_ITEMS])
+    shown = [Value("label", names[code]) for code in codes[:MOST_ITEMS]]
+    return Value("list", shown, max(0, len(codes) - MOST_ITEMS)) if len(codes) != 1 else shown[0]
 
 
 def value_of(value: Any, depth: int = 0) -> Value:
@@ -127,7 +141,7 @@ def _object(value: Any, depth: int) -> Value:
     if is_texts(value):
         return Value("texts", value)
     pairs = [(name, item) for name, item in value.items() if not _is_nothing(item)]
-    facts = [Fact(name, field_name(name), "", value_of(item, depth + 1)) for name, item in pairs[:MOST_ITEMS]]
+    facts = [Fact(name, field_name(name), "", field_value(name, item, depth + 1)) for name, item in pairs[:MOST_ITEMS]]
     return Value("facts", facts, max(0, len(pairs) - MOST_ITEMS))
 
 

@@ -22,7 +22,10 @@ MOST_VALUES = 60
 LONGEST_VALUE = 100
 LATEST = "flatest"
 KEPT = "fkept"
-"""Keys of items that no later version replaces, and of those that were not withdrawn."""
+OFFER = "foffer"
+"""Keys of items that no later version replaces, that were not withdrawn, and of the latest that are no evidence."""
+EVIDENCE = ("approval", "attestation", "checkpoint", "run", "withdrawal")
+"""Types that prove something about other records, and are no offer of an institute."""
 _VALUE, _FACET = "\x1f", "\x1e"
 _SORTED_BY = 24
 """Characters of a title."""
@@ -87,7 +90,9 @@ def key(name: str, value: str) -> str:
 def keys_of(values: Values, *, latest: bool = True, kept: bool = True) -> str:
     """The keys of an item, separated by spaces; ``LATEST`` and ``KEPT`` come last."""
     keys = [key(name, value) for name in FACETS for value in values.get(name, ())]
-    return " ".join([*keys, *([KEPT] if kept else []), *([LATEST] if latest else [])])
+    offer = latest and not set(values.get("kind", ())) & set(EVIDENCE)
+    flags = ((KEPT, kept), (OFFER, offer), (LATEST, latest))
+    return " ".join([*keys, *(flag for flag, is_so in flags if is_so)])
 
 
 def sort_titles(title: Mapping[str, str]) -> str:
@@ -98,7 +103,7 @@ def sort_titles(title: Mapping[str, str]) -> str:
 def sort_title(titles: str, language: str) -> str:
     """The beginning in ``language`` of what ``sort_titles`` wrote."""
     parts = titles.split(_VALUE)
-    number = LANGUAGES.index(language) if language in LANGUAGES else 0  # type: ignore[arg-type]
+    number = LANGUAGES.index(language) if language in LANGUAGES else 0
     return parts[number] if number < len(parts) else ""
 
 

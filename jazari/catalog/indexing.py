@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import Expression, F, Value
 from django.db.models.functions import Replace
 
 from jazari.catalog import facets
@@ -193,7 +193,7 @@ def _apply(record: Record) -> None:
     """What a record does to earlier ones: a new version replaces, a withdrawal withdraws."""
     if record.version > 1:
         CatalogItem.objects.filter(series=record.series, version__lt=record.version, is_latest=True).update(
-            is_latest=False, search_facets=_without(facets.LATEST)
+            is_latest=False, search_facets=_without(facets.OFFER, facets.LATEST)
         )
     if record.type == "withdrawal" and not _problem(record):
         target = RecordRef.parse(record.card["withdraws"])
@@ -205,8 +205,12 @@ def _apply(record: Record) -> None:
             )
 
 
-def _without(key: str) -> Replace:
-    return Replace("search_facets", Value(f" {key}"), Value(""))
+def _without(*keys: str) -> Expression:
+    """``search_facets`` without ``keys``."""
+    found: Expression = F("search_facets")
+    for key in keys:
+        found = Replace(found, Value(f" {key}"), Value(""))
+    return found
 
 
 def _item(record: Record, number: int) -> CatalogItem:

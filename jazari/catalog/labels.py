@@ -85,9 +85,12 @@ def value_names(facet: str, values: Iterable[str]) -> dict[str, Label]:
         return institute_names(values)
     if facet == "region":
         return region_names(values)
-    known: Mapping[str, Label] = {"kind": KINDS, "sector": SECTOR_NAMES, "language": dict(settings.LANGUAGES)}.get(
-        facet, {}
-    )
+    named: dict[str, Mapping[str, Label]] = {
+        "kind": KINDS,
+        "sector": SECTOR_NAMES,
+        "language": dict(settings.LANGUAGES),
+    }
+    known = named.get(facet, {})
     return {value: known.get(value, value) for value in values}
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from jazari.catalog.facets import EVIDENCE
 from jazari.catalog.models import CatalogItem, CatalogReference
-from jazari.catalog.queries import EVIDENCE
 
 DEEPEST = 4
 """Steps away from the record."""
@@ -36,7 +36,8 @@ class Lineage:
     @property
     def records(self) -> list[CatalogItem]:
         """All, in the order of the chain from data to services."""
-        return sorted([*self.before, self.item, *self.after], key=lambda item: (_stage(item.type), item.place))
+        found = {each.ref: each for each in (*self.before, self.item, *self.after)}
+        return sorted(found.values(), key=lambda item: (_stage(item.type), item.place))
 
 
 def lineage_of(item: CatalogItem) -> Lineage:

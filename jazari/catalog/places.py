@@ -20,7 +20,8 @@ def place_of(record: Record, number: int) -> int:
     """The place of a record that is the ``number``-th of its log."""
     second = min(max(int(record.published.timestamp()), 0), 2**_SECOND_BITS - 1)
     mixed = int.from_bytes(hashlib.sha256(record.namespace.encode()).digest()[:2], "big") % 2**_NAMESPACE_BITS
-    return (second << _NUMBER_BITS | number % 2**_NUMBER_BITS) << _NAMESPACE_BITS | mixed
+    place: int = (second << _NUMBER_BITS | number % 2**_NUMBER_BITS) << _NAMESPACE_BITS | mixed
+    return place
 
 
 def free_places(wanted: Sequence[int]) -> list[int]:

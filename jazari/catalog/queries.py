@@ -13,6 +13,7 @@ from django.db.models import Count, Q, QuerySet
 from jazari.catalog import facets
 from jazari.catalog.engines import Asked, Hit, newest
 from jazari.catalog.errors import ItemNotFound
+from jazari.catalog.facets import EVIDENCE
 from jazari.catalog.models import CatalogItem, CatalogState
 from jazari.catalog.normalise import query_keys
 from jazari.trust.records import Record
@@ -20,8 +21,6 @@ from jazari.trust.records import Record
 MOST_RANKED = 5000
 """So many of the newest hits are put in order; a question with more hits should be narrowed."""
 MOST_SHOWN = 200
-EVIDENCE = ("approval", "attestation", "checkpoint", "run", "withdrawal")
-"""Types that prove something about other records, and are no offer of an institute."""
 
 
 Sort = Literal["best", "newest", "title"]
@@ -47,6 +46,7 @@ def search(
     namespace: str = "",
     all_versions: bool = False,
     withdrawn: bool = True,
+    evidence: bool = True,
     offset: int = 0,
     limit: int = 20,
     narrow: Mapping[str, Sequence[str]] = MappingProxyType({}),
@@ -59,14 +59,16 @@ def search(
     title in ``language``. Only the newest ``MOST_RANKED`` hits are put in order and counted. ``narrow``: for each
     facet (see ``facets.FACETS``) the values of which an item must have one; unknown facets find nothing. Only the
     latest version of each record is shown unless ``all_versions``; withdrawn ones are shown, marked, unless
-    ``withdrawn`` is false. ``limit`` is at most ``MOST_SHOWN``.
+    ``withdrawn`` is false; so are the types of ``EVIDENCE``, unless ``evidence`` is false (which older versions are
+    not asked with). ``limit`` is at most ``MOST_SHOWN``.
     """
     asked = query_keys(query)
     if query.strip() and not asked:
         return Page([], 0, more=False)
     wanted = {"kind": types, "institute": [namespace] if namespace else []}
     keys = [_keys(name, values) for name, values in (*wanted.items(), *narrow.items()) if values]
-    keys += [[key] for key, needed in ((facets.LATEST, not all_versions), (facets.KEPT, not withdrawn)) if needed]
+    keys += [[] if all_versions else [facets.LATEST if evidence else facets.OFFER], [] if withdrawn else [facets.KEPT]]
+    keys = [each for each in keys if each]
     ordered = _ranked(asked, keys, sort)
     ranked = ordered[:MOST_RANKED]
     if sort == "title":

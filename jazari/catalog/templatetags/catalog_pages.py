@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import template
@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from jazari.catalog.card_facts import Fact
 from jazari.catalog.labels import Label, kind_name
 from jazari.catalog.models import CatalogItem
 from jazari.catalog.texts import in_language
@@ -106,3 +107,21 @@ def get(values: Mapping[str, Any], key: str) -> Any:
 def unlocalised(number: int) -> str:
     """A whole number for markup, without the separators of a language."""
     return str(int(number))
+
+
+@register.filter
+def leave_out(facts: Sequence[Fact], names: str) -> list[Fact]:
+    """The facts of a card whose fields are not among ``names`` (separated by spaces)."""
+    return [fact for fact in facts if fact.name not in names.split()]
+
+
+@register.filter
+def by_field(objects: Sequence[Mapping[str, Any]] | str, name: str) -> dict[str, Mapping[str, Any]]:
+    """Objects by the text in their field ``name``."""
+    return {each[name]: each for each in objects or () if isinstance(each, Mapping)}
+
+
+@register.filter
+def get_missing(shares: Mapping[str, Mapping[str, Any]], variable: str) -> float | None:
+    """The share of a variable's values that are missing; None where it is not told."""
+    return shares.get(variable, {}).get("missing")

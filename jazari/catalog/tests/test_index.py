@@ -13,6 +13,7 @@ from jazari.catalog.cards import InstituteCard
 from jazari.catalog.errors import IndexInconsistent, ItemNotFound
 from jazari.catalog.indexing import BATCH, IndexReport, rebuild_index, update_index
 from jazari.catalog.models import CatalogItem, IndexedLog
+from jazari.catalog.places import free_places, place_of
 from jazari.catalog.queries import find_record, get_item, search
 from jazari.catalog.tests.records import Logs, dataset_card, institute_card, record, withdrawal
 
@@ -91,6 +92,20 @@ class TestSearch:
             "rabat/dataset/soil@2",
             "rabat/dataset/soil@1",
         ]
+
+    def test_both_databases_narrow_count_and_sort_alike(self) -> None:
+        assert refs(narrow={"language": ["zgh"]}) == ["rabat/institute/rabat@1"]
+        assert refs("sols", narrow={"region": ["MA-04"], "kind": ["dataset"]}) == [
+            "rabat/dataset/soil@2",
+            "fes/dataset/water@1",
+        ]
+        assert refs("sols", narrow={"region": ["MA-04", "MA-01"]}, sort="title") == [
+            "fes/dataset/water@1",
+            "rabat/dataset/soil@2",
+        ]
+        assert refs("sols", sort="newest") == ["fes/dataset/water@1", "rabat/dataset/soil@2"]
+        assert refs(narrow={"region": ["x' | 'y"]}) == refs(narrow={"nonsense": ["1"]}) == []
+        assert search("sols").facets["institute"] == [("fes", 1), ("rabat", 1)]
 
     def test_pages_and_their_limits(self) -> None:
         assert refs(offset=1, limit=2) == ["fes/dataset/water@1", "rabat/dataset/soil@2"]
@@ -180,6 +195,14 @@ class TestIndexing:
             rebuild_index(Broken(*NETWORK))
         assert snapshot() == before
         assert refs("modele") == ["rabat/dataset/soil@2"]
+
+    def test_places_never_meet(self) -> None:
+        first, second = (record(f"rabat/dataset/{name}@1", dataset_card(), day=1) for name in ("aa", "bb"))
+        wanted = place_of(first, 1)
+        assert place_of(second, 2) > wanted
+        assert place_of(record("rabat/dataset/cc@1", dataset_card(), day=0), 9) < wanted
+        update_index(Logs(first))
+        assert free_places([wanted, wanted, wanted + 2]) == [wanted + 1, wanted + 2, wanted + 3]
 
     def test_more_than_one_batch(self) -> None:
         count = BATCH + 7

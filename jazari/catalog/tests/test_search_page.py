@@ -159,3 +159,12 @@ def test_it_speaks_arabic() -> None:
     page = anonymous("ar").get(reverse("catalog:index")).content.decode()
     assert ">معهد الرباط<" in page
     assert '<span lang="fr" dir="ltr">Ancien</span>' in page
+
+
+def test_evidence_is_shown_to_who_asks_for_it() -> None:
+    assert (
+        "fes/withdrawal/retrait@1" not in anonymous().get("/catalogue/").content.decode().partition("catalogue-list")[2]
+    )
+    assert "?all=1" in anonymous().get("/catalogue/").content.decode()
+    assert "fes/withdrawal/retrait@1" in titles("/catalogue/?all=1")
+    assert titles("/catalogue/?kind=withdrawal") == ["fes/withdrawal/retrait@1"]

@@ -1,0 +1,276 @@
+"""The catalogue as JSON for anybody: a router, which the node's API mounts under ``/api/v1/catalogue``.
+
+Reads only. Every answer carries an ``ETag`` made of the catalogue's version, and ``If-None-Match`` is answered with
+304; only ``verify`` is computed at each call. Errors are ``JazariError``, which the API that mounts this turns into
+answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Annotated, Any, Literal, TypeVar, cast
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Path, Query, Router, Schema
+from pydantic import Field
+
+from jazari.catalog import queries
+from jazari.catalog.asking import MOST_CHOSEN, Question
+from jazari.catalog.facets import FACETS
+from jazari.catalog.lineage import lineage_of
+from jazari.catalog.models import CatalogItem
+from jazari.catalog.normalise import LONGEST_QUERY
+from jazari.catalog.verifying import verify_item
+from jazari.settings.runtime import this_home
+
+router = Router(tags=["catalogue"])
+MOST_VERSIONS = 1000
+_MOST_COUNTED = 100
+Values = Annotated[list[str], Field(max_length=MOST_CHOSEN)]
+Operation = TypeVar("Operation", bound=Callable[..., Any])
+
+
+class Summary(Schema):
+    """An item in a list. ``title`` and ``summary`` by language (``und``: not said)."""
+
+    ref: str
+    kind: str
+    institute: str
+    version: int
+    published: datetime
+    digest: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    latest: bool
+    withdrawn_by: str | None
+    problem: str | None
+
+
+class FileFacts(Schema):
+    """A file as it was signed."""
+
+    name: str
+    sha256: str
+    size: int
+    media_type: str
+
+
+class Item(Summary):
+    """One item whole: its card and files. ``number``: its place in the institute's log, from 1."""
+
+    number: int
+    withdrawn_reason: dict[str, str] | None
+    card: dict[str, Any] | None
+    files: list[FileFacts]
+
+
+class Count(Schema):
+    """How many of the counted hits have a value."""
+
+    value: str
+    count: int
+
+
+class Listing(Schema):
+    """A page of hits. ``total`` counts all, or the newest ones that are ranked where ``more`` is true."""
+
+    total: int
+    more: bool
+    page: int
+    size: int
+    items: list[Summary]
+    facets: dict[str, list[Count]]
+
+
+class Asked(Schema):
+    """The same words and facets as the page of search; several values of one facet mean any of them."""
+
+    q: Annotated[str, Field(max_length=LONGEST_QUERY)] = ""
+    kind: Values = Field(default_factory=list)
+    institute: Values = Field(default_factory=list)
+    region: Values = Field(default_factory=list)
+    sector: Values = Field(default_factory=list)
+    language: Values = Field(default_factory=list)
+    licence: Values = Field(default_factory=list)
+    sort: queries.Sort = "best"
+    page: int = Field(default=1, ge=1, le=queries.MOST_RANKED)
+    size: int = Field(default=20, ge=1, le=100)
+    titles: Literal["fr", "ar", "zgh", "en"] = "fr"
+
+
+class Address(Schema):
+    """What names the versions of a record."""
+
+    institute: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,39}$")]
+
+    @property
+    def series(self) -> str:
+        """``<institute>/<kind>/<name>``."""
+        return f"{self.institute}/{self.kind}/{self.name}"
+
+
+class VersionAddress(Address):
+    """What names one version of a record."""
+
+    version: int = Field(ge=1, le=999_999_999)
+
+    @property
+    def ref(self) -> str:
+        """``<institute>/<kind>/<name>@<version>``."""
+        return f"{self.series}@{self.version}"
+
+
+class Provenance(Schema):
+    """``before``: what the item rests on; ``after``: what rests on it; ``edges`` from what came first.
+
+    ``missing``: named by its card and not here. ``cut``: there is more than is told.
+    """
+
+    before: list[Summary]
+    after: list[Summary]
+    missing: list[str]
+    edges: list[tuple[str, str]]
+    cut: bool
+
+
+class StepFacts(Schema):
+    """One step of a verification; ``passed`` is null where an earlier one failed."""
+
+    name: str
+    passed: bool | None
+    facts: dict[str, Any]
+    problem: str
+
+
+class Verification(Schema):
+    """What was verified just now, from this node's own copy of the network."""
+
+    ref: str
+    ok: bool
+    as_of: datetime
+    steps: list[StepFacts]
+
+
+def conditional(operation: Operation) -> Operation:
+    """Answer 304 where the caller has the answer of this version of the catalogue, and name the version."""
+
+    @wraps(operation)
+    def answer(request: HttpRequest, response: HttpResponse, **arguments: Any) -> Any:
+        etag = f'"{queries.catalogue_version()}"'
+        if etag in request.headers.get("If-None-Match", ""):
+            return HttpResponse(status=304, headers={"ETag": etag})
+        response["ETag"] = etag
+        return operation(request, response, **arguments)
+
+    return cast(Operation, answer)
+
+
+@router.get("", response=Listing, auth=None, operation_id="list_catalogue")
+@conditional
+def list_items(request: HttpRequest, response: HttpResponse, asked: Query[Asked]) -> dict[str, Any]:  # noqa: ARG001
+    """Search, with facets counted among the hits."""
+    chosen = {name: values for name in FACETS if (values := getattr(asked, name))}
+    page = Question(asked.q, chosen, asked.sort, asked.page, everything=True).answer(asked.titles, asked.size)
+    return {
+        "total": page.total,
+        "more": page.more,
+        "page": asked.page,
+        "size": asked.size,
+        "items": [_summary(item) for item in page.items],
+        "facets": {
+            name: [{"value": value, "count": count} for value, count in found[:_MOST_COUNTED]]
+            for name, found in page.facets.items()
+        },
+    }
+
+
+@router.get("{institute}/{kind}/{name}", response=Item, auth=None, operation_id="latest_of_catalogue")
+@conditional
+def latest(request: HttpRequest, response: HttpResponse, address: Path[Address]) -> dict[str, Any]:  # noqa: ARG001
+    """The latest version of a record."""
+    return _item(queries.get_item(address.series))
+
+
+@router.get("{institute}/{kind}/{name}/versions", response=list[Summary], auth=None, operation_id="catalogue_versions")
+@conditional
+def versions(request: HttpRequest, response: HttpResponse, address: Path[Address]) -> list[dict[str, Any]]:  # noqa: ARG001
+    """All versions, the newest first."""
+    newest = queries.get_item(address.series)
+    rows = CatalogItem.objects.filter(series=newest.series).order_by("-version")[:MOST_VERSIONS]
+    return [_summary(item) for item in rows]
+
+
+@router.get("{institute}/{kind}/{name}/{version}", response=Item, auth=None, operation_id="catalogue_item")
+@conditional
+def one(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
+    """One version of a record."""
+    return _item(queries.get_item(address.ref))
+
+
+@router.get("{institute}/{kind}/{name}/{version}/record", response=Any, auth=None, operation_id="catalogue_record")
+@conditional
+def signed_record(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> HttpResponse:  # noqa: ARG001
+    """The signed record, byte for byte as its line in the log."""
+    content = queries.get_item(address.ref).record.encode()
+    return HttpResponse(content, content_type="application/json", headers={"ETag": response["ETag"]})
+
+
+@router.get(
+    "{institute}/{kind}/{name}/{version}/provenance",
+    response=Provenance,
+    auth=None,
+    operation_id="catalogue_provenance",
+)
+@conditional
+def provenance(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
+    """What the record rests on and what rests on it, a few steps both ways."""
+    lineage = lineage_of(queries.get_item(address.ref))
+    return {
+        "before": [_summary(item) for item in lineage.before],
+        "after": [_summary(item) for item in lineage.after],
+        "missing": lineage.missing,
+        "edges": lineage.edges,
+        "cut": lineage.cut,
+    }
+
+
+@router.get(
+    "{institute}/{kind}/{name}/{version}/verify", response=Verification, auth=None, operation_id="verify_catalogue_item"
+)
+def verify(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
+    """Verify the record now, step by step, from the pinned root to its files."""
+    response["Cache-Control"] = "no-store"
+    proof = verify_item(this_home(), queries.get_item(address.ref))
+    steps = [{"name": s.name, "passed": s.passed, "facts": s.facts, "problem": s.problem} for s in proof.steps]
+    return {"ref": proof.ref, "ok": proof.ok, "as_of": proof.as_of, "steps": steps}
+
+
+def _summary(item: CatalogItem) -> dict[str, Any]:
+    return {
+        "ref": item.ref,
+        "kind": item.type,
+        "institute": item.namespace,
+        "version": item.version,
+        "published": item.published,
+        "digest": item.digest,
+        "title": item.title,
+        "summary": item.summary,
+        "latest": item.is_latest,
+        "withdrawn_by": item.withdrawn_by or None,
+        "problem": item.problem or None,
+    }
+
+
+def _item(item: CatalogItem) -> dict[str, Any]:
+    """An unreadable card is left out: its signed record holds it, for whoever can read it."""
+    record = item.as_record()
+    return _summary(item) | {
+        "number": item.number,
+        "withdrawn_reason": item.withdrawn_reason or None,
+        "card": None if item.problem else record.card,
+        "files": [file.model_dump() for file in record.files],
+    }
