@@ -157,11 +157,18 @@ def _standing() -> QuerySet[CatalogItem]:
     return CatalogItem.objects.filter(is_latest=True, withdrawn_by="", problem="")
 
 
-def latest_publications(limit: int = 10, *, types: Sequence[str] = (), namespace: str = "") -> list[CatalogItem]:
-    """The newest records that stand, of ``types`` (else of all that are no ``EVIDENCE``), at most ``MOST_SHOWN``."""
+def latest_publications(
+    limit: int = 10, *, types: Sequence[str] = (), namespace: str = "", besides: str = ""
+) -> list[CatalogItem]:
+    """The newest records that stand, of ``types`` (else of all that are no ``EVIDENCE``), at most ``MOST_SHOWN``.
+
+    Only those of ``namespace``, or only those of all others than ``besides``, where one is given.
+    """
     rows = _standing().filter(type__in=list(types)) if types else _standing().exclude(type__in=EVIDENCE)
     if namespace:
         rows = rows.filter(namespace=namespace)
+    if besides:
+        rows = rows.exclude(namespace=besides)
     return list(rows.order_by("-place")[: max(0, min(limit, MOST_SHOWN))])
 
 

@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class PortalConfig(AppConfig):
+    """The frame of all pages, and the pages that are above the slices."""
+
     name = "jazari.portal"
     label = "portal"
 

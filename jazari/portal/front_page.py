@@ -22,7 +22,6 @@ from jazari.trust.directory import Directory, DirectoryEntry
 LATEST = 8
 OWN = 6
 """How many publications the page lists, of all and of an institute's own."""
-LOOKED_THROUGH = 60
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,9 @@ def front_page(home: Home) -> dict[str, Any]:
         "region_names": names_of(home, home.config.region),
         "counts": _counts(counts, sum(entry.status == "active" for entry in members)),
         "own": [] if home.is_root else listed(catalogue.latest_publications(OWN, namespace=home.namespace)),
-        "latest": listed(_latest(home)),
+        "latest": listed(catalogue.latest_publications(LATEST, besides="" if home.is_root else home.namespace)),
         "entrances": entrances(counts),
     }
-
-
-def _latest(home: Home) -> list[CatalogItem]:
-    """The newest of the network; at an institute those of the others, since its own are told before."""
-    newest = catalogue.latest_publications(LOOKED_THROUGH)
-    return [item for item in newest if home.is_root or item.namespace != home.namespace][:LATEST]
 
 
 def institutes(directory: Directory) -> list[DirectoryEntry]:

@@ -24,6 +24,8 @@ class Visit:
 
 VISITS = (
     Visit("home", "/"),
+    Visit("institutes", "/institutes/"),
+    Visit("health", "/health/", Role.OPERATOR),
     Visit("not-found", "/nothing-is-here/", status=404),
     Visit("sign-in", "/account/login/"),
     Visit("sign-up", "/account/signup/"),
