@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import get_language, ngettext_lazy, pgettext
 
-from jazari.catalog.queries import EVIDENCE
+from jazari.catalog.facets import EVIDENCE
 from jazari.portal import wording
 
 ORDER = ("dataset", "study", "result", "model", "course", "prototype", "service", "provider", "residency", "drill")

@@ -35,7 +35,7 @@ DOORS = (
 
 def doors_for(request: HttpRequest) -> list[dict[str, object]]:
     """Title, address and whether it is the current place, for every door that this person may use."""
-    found = []
+    found: list[dict[str, object]] = []
     for door in DOORS:
         if door.needs is not None and not may(request).has(door.needs):
             continue
