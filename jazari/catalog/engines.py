@@ -13,8 +13,9 @@ A later migration that makes SQLite rebuild the items' table (most alterations d
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -56,14 +57,6 @@ Asked = Sequence[Sequence[str]]
 Column = Literal["search_title", "search_text"]
 
 
-class Hit(NamedTuple):
-    """An item that was found: its id, and what it is counted and sorted by (see ``facets``)."""
-
-    id: int
-    facets: str
-    titles: str
-
-
 def create_statements(vendor: str) -> Sequence[str]:
     """What prepares full-text search on ``vendor`` (``sqlite`` or ``postgresql``)."""
     return {"sqlite": _SQLITE_CREATE, "postgresql": _POSTGRESQL_CREATE}[vendor]
@@ -74,8 +67,8 @@ def drop_statements(vendor: str) -> Sequence[str]:
     return {"sqlite": _SQLITE_DROP, "postgresql": _POSTGRESQL_DROP}[vendor]
 
 
-def newest(words: Asked, facets: Asked, limit: int, column: Column = "search_text") -> list[Hit]:
-    """The newest ``limit`` items that have all ``words`` in ``column`` and all ``facets``.
+def newest(words: Asked, facets: Asked, limit: int, column: Column = "search_text") -> list[int]:
+    """The places of the newest ``limit`` items that have all ``words`` in ``column`` and all ``facets``, newest first.
 
     Both come from ``normalise.query_keys`` and ``facets.key``. Keys are letters and digits, so quoting them is enough
     to keep both engines' query syntax out, and they are passed as a parameter anyway.
@@ -83,23 +76,47 @@ def newest(words: Asked, facets: Asked, limit: int, column: Column = "search_tex
     asked = [(name, keys) for name, keys in ((column, words), ("search_facets", facets)) if keys]
     sqlite = connection.vendor != "postgresql"
     sql, parameters = (_sqlite if sqlite else _postgresql)(asked)
+    return [place for (place,) in _rows(sql, [*parameters, limit])]
+
+
+def titles_of(places: Sequence[int]) -> dict[int, str]:
+    """What the items at ``places`` are sorted by (see ``facets.sort_titles``)."""
+    return dict(_at(places, "i.place, i.sort_titles"))
+
+
+def facets_of(places: Sequence[int]) -> str:
+    """The facets of all items at ``places`` as one text: thousands of rows would cost more than what is in them."""
+    joined = (
+        "string_agg(i.facets, chr(31))" if connection.vendor == "postgresql" else "group_concat(i.facets, char(31))"
+    )
+    ((text,),) = _at(places, joined)
+    return text or ""
+
+
+def _at(places: Sequence[int], what: str) -> list[Any]:
+    if connection.vendor == "postgresql":
+        return _rows(f"SELECT {what} FROM {TABLE} i WHERE i.place = ANY(%s)", [list(places)])
+    # In one parameter: SQLite takes a limited number of them.
+    items = f"json_each(%s) j CROSS JOIN {TABLE} i INDEXED BY {LISTING}"
+    return _rows(f"SELECT {what} FROM {items} WHERE i.place = j.value", [json.dumps(list(places))])
+
+
+def _rows(sql: str, parameters: list[Any]) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, limit])
-        return [Hit(*row) for row in cursor.fetchall()]
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
 
 
 def _sqlite(asked: Sequence[tuple[str, Asked]]) -> tuple[str, list[str]]:
-    found = f"i.id, i.facets, i.sort_titles FROM {TABLE} i INDEXED BY {LISTING}"
     if not asked:
-        return f"SELECT {found} ORDER BY i.place DESC LIMIT %s", []
-    found = found.replace("FROM", f"FROM {SEARCH} s CROSS JOIN")  # in this order: from hits to items
-    sql = f"SELECT {found} WHERE s.{SEARCH} MATCH %s AND i.place = s.rowid ORDER BY s.rowid DESC LIMIT %s"
+        return f"SELECT place FROM {TABLE} INDEXED BY {LISTING} ORDER BY place DESC LIMIT %s", []
+    sql = f"SELECT rowid FROM {SEARCH} WHERE {SEARCH} MATCH %s ORDER BY rowid DESC LIMIT %s"
     return sql, [" AND ".join(f"{column} : ({_all_of(keys, 'OR', 'AND', _QUOTE)})" for column, keys in asked)]
 
 
 def _postgresql(asked: Sequence[tuple[str, Asked]]) -> tuple[str, list[str]]:
     tests = " AND ".join(f"{column}_keys @@ %s::tsquery" for column, _ in asked) or "true"
-    sql = f"SELECT id, facets, sort_titles FROM {TABLE} WHERE {tests} ORDER BY place DESC LIMIT %s"
+    sql = f"SELECT place FROM {TABLE} WHERE {tests} ORDER BY place DESC LIMIT %s"
     return sql, [_all_of(keys, "|", "&", "'") for _, keys in asked]
 
 

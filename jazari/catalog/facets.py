@@ -1,6 +1,7 @@
 """What items are narrowed and counted by, and the two texts in which an item carries it.
 
-``facets`` holds all values for counting: items with the same values share one text, so that counting reads few.
+``facets`` holds all values for counting, each behind a digit for its facet, so that thousands of items are counted by
+joining and splitting their texts.
 ``search_facets`` holds one key per value for the full-text engine, which finds by words and facets in one step.
 """
 
@@ -26,7 +27,8 @@ OFFER = "foffer"
 """Keys of items that no later version replaces, that were not withdrawn, and of the latest that are no evidence."""
 EVIDENCE = ("approval", "attestation", "checkpoint", "run", "withdrawal")
 """Types that prove something about other records, and are no offer of an institute."""
-_VALUE, _FACET = "\x1f", "\x1e"
+BETWEEN = "\x1f"
+"""Between the values of an item, and of items that are counted together."""
 _SORTED_BY = 24
 """Characters of a title."""
 
@@ -61,23 +63,24 @@ def _bounded(values: Iterable[str]) -> list[str]:
 
 
 def encode(values: Values) -> str:
-    """``values`` as one text. Cards hold no control characters, so that these may separate."""
-    return _FACET.join(_VALUE.join((name, *values[name])) for name in FACETS if values.get(name))
+    """``values`` as one text. Cards hold no control characters, so that one may separate."""
+    return BETWEEN.join(f"{number}{value}" for number, name in enumerate(FACETS) for value in values.get(name, ()))
 
 
 def decode(text: str) -> dict[str, list[str]]:
     """What ``encode`` wrote."""
-    parts = (facet.split(_VALUE) for facet in text.split(_FACET) if facet)
-    return {name: values for name, *values in parts}
+    found: dict[str, list[str]] = {}
+    for part in text.split(BETWEEN) if text else ():
+        found.setdefault(FACETS[int(part[0])], []).append(part[1:])
+    return found
 
 
-def count(texts: Iterable[str]) -> dict[str, Counter[str]]:
-    """How many of the items that carry ``texts`` have each value, by facet."""
+def count(texts: str) -> dict[str, Counter[str]]:
+    """How many items have each value, by facet; ``texts``: those of all items, with ``BETWEEN`` between them."""
     found: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
-    for text, items in Counter(texts).items():
-        for name, values in decode(text).items():
-            for value in values:
-                found[name][value] += items
+    for part, items in Counter(texts.split(BETWEEN)).items():
+        if part:
+            found[FACETS[int(part[0])]][part[1:]] = items
     return found
 
 
@@ -97,12 +100,12 @@ def keys_of(values: Values, *, latest: bool = True, kept: bool = True) -> str:
 
 def sort_titles(title: Mapping[str, str]) -> str:
     """The beginnings of a title in each language, without case and accents, to sort by."""
-    return _VALUE.join(_folded(in_language(title, language)) for language in LANGUAGES)
+    return BETWEEN.join(_folded(in_language(title, language)) for language in LANGUAGES)
 
 
 def sort_title(titles: str, language: str) -> str:
     """The beginning in ``language`` of what ``sort_titles`` wrote."""
-    parts = titles.split(_VALUE)
+    parts = titles.split(BETWEEN)
     number = LANGUAGES.index(language) if language in LANGUAGES else 0
     return parts[number] if number < len(parts) else ""
 

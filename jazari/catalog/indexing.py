@@ -14,7 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import Expression, F, Value
+from django.db.models import F, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Replace
 
 from jazari.catalog import facets
@@ -205,9 +206,9 @@ def _apply(record: Record) -> None:
             )
 
 
-def _without(*keys: str) -> Expression:
+def _without(*keys: str) -> Combinable:
     """``search_facets`` without ``keys``."""
-    found: Expression = F("search_facets")
+    found: Combinable = F("search_facets")
     for key in keys:
         found = Replace(found, Value(f" {key}"), Value(""))
     return found

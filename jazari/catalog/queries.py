@@ -11,7 +11,7 @@ from typing import Literal
 from django.db.models import Count, Q, QuerySet
 
 from jazari.catalog import facets
-from jazari.catalog.engines import Asked, Hit, newest
+from jazari.catalog.engines import Asked, facets_of, newest, titles_of
 from jazari.catalog.errors import ItemNotFound
 from jazari.catalog.facets import EVIDENCE
 from jazari.catalog.models import CatalogItem, CatalogState
@@ -67,40 +67,62 @@ def search(
         return Page([], 0, more=False)
     wanted = {"kind": types, "institute": [namespace] if namespace else []}
     keys = [_keys(name, values) for name, values in (*wanted.items(), *narrow.items()) if values]
-    keys += [[] if all_versions else [facets.LATEST if evidence else facets.OFFER], [] if withdrawn else [facets.KEPT]]
-    keys = [each for each in keys if each]
-    ordered = _ranked(asked, keys, sort)
-    ranked = ordered[:MOST_RANKED]
-    if sort == "title":
-        ranked.sort(key=lambda hit: facets.sort_title(hit.titles, language))
+    keys += [
+        () if all_versions else (facets.LATEST if evidence else facets.OFFER,),
+        () if withdrawn else (facets.KEPT,),
+    ]
+    version = catalogue_version()
+    answer = remembered if version else remembered.__wrapped__
+    found = answer(version, tuple(asked), tuple(each for each in keys if each), sort, language, MOST_RANKED)
     start = min(max(offset, 0), MOST_RANKED)
-    shown = [hit.id for hit in ranked[start : start + max(1, min(limit, MOST_SHOWN))]]
-    return Page(_loaded(shown), len(ranked), len(ordered) > MOST_RANKED, _counted(ranked))
+    shown = _loaded(found.places[start : start + max(1, min(limit, MOST_SHOWN))])
+    return Page(shown, len(found.places), found.more, found.facets)
 
 
-def _keys(name: str, values: Sequence[str]) -> list[str]:
-    return [facets.key(name, value) for value in values]
+def _keys(name: str, values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(facets.key(name, value) for value in values)
 
 
-def _ranked(asked: Asked, keys: Asked, sort: Sort) -> list[Hit]:
-    """At least one hit more than is ranked, where there are more."""
+@dataclass(frozen=True)
+class _Found:
+    """All hits in order, by place, and how many of them have each value."""
+
+    places: list[int]
+    more: bool
+    facets: Mapping[str, Sequence[tuple[str, int]]]
+
+
+@lru_cache(maxsize=64)
+def remembered(version: str, asked: Asked, keys: Asked, sort: Sort, language: str, most: int) -> _Found:  # noqa: ARG001
+    """The answer to a question in one version of the catalogue: its other pages, and who asks the same, cost little."""
+    ordered = _ranked(asked, keys, sort)
+    ranked = ordered[:most]
+    if sort == "title":
+        titles = {place: facets.sort_title(text, language) for place, text in titles_of(ranked).items()}
+        ranked.sort(key=lambda place: titles.get(place, ""))
+    return _Found(ranked, len(ordered) > most, _counted(ranked))
+
+
+def _ranked(asked: Asked, keys: Asked, sort: Sort) -> list[int]:
+    """The places of the hits; at least one more than is ranked, where there are more."""
     most = MOST_RANKED + 1
     if not asked or sort != "best":
         return newest(asked, keys, most)
     titled = newest(asked, keys, most, "search_title")
     if len(titled) == most:
         return titled
-    seen = {hit.id for hit in titled}
-    return [*titled, *(hit for hit in newest(asked, keys, most) if hit.id not in seen)]
+    seen = set(titled)
+    return [*titled, *(place for place in newest(asked, keys, most) if place not in seen)]
 
 
-def _loaded(shown: Sequence[int]) -> list[CatalogItem]:
-    found = CatalogItem.objects.defer("search_title", "search_text", "search_facets").in_bulk(shown)
-    return [found[key] for key in shown if key in found]
+def _loaded(places: Sequence[int]) -> list[CatalogItem]:
+    rows = CatalogItem.objects.filter(place__in=places).defer("search_title", "search_text", "search_facets")
+    found = {item.place: item for item in rows}
+    return [found[place] for place in places if place in found]
 
 
-def _counted(hits: Sequence[Hit]) -> dict[str, list[tuple[str, int]]]:
-    counts = facets.count(hit.facets for hit in hits)
+def _counted(places: Sequence[int]) -> dict[str, list[tuple[str, int]]]:
+    counts = facets.count(facets_of(places))
     return {name: sorted(found.items(), key=lambda pair: (-pair[1], pair[0])) for name, found in counts.items()}
 
 
