@@ -30,12 +30,16 @@ PROXIES = ["127.0.0.1", "::1"]
 
 def create_application(home: Home) -> Application:
     """The portal of ``home`` as one ASGI application. Django must be set up with ``PAGES``."""
+    from django.core.checks.urls import check_resolver as check_urls
+    from django.urls import get_resolver
+
     from jazari.nodes import wiring
     from jazari.portal.handler import PageHandler
     from jazari.portal.serving import as_one_application
 
     wiring.connect()
     wiring.register_cards()
+    check_urls(get_resolver())  # imports every page: what cannot be is known now, and nobody waits for it later
     pages = as_one_application(cast(Application, PageHandler()), PortalConfig.of(home).origin)
     return Healthy(pages, home)
 

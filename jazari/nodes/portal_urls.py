@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from jazari.nodes.public_api import api
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
+    path("api/v1/", api.urls),
     path("account/", include("jazari.accounts.urls")),
     path("account/", include("allauth.urls")),
 ]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from django.db import connection
 from django.db.models import Max, Sum
 
 from jazari.catalog.models import CatalogItem, IndexedLog
 
 
 def catalogue_version() -> str:
-    """From the newest row and how far each log is read; closes its connection, since it is asked in any thread."""
-    try:
-        newest = CatalogItem.objects.aggregate(newest=Max("id"))["newest"] or 0
-        read = IndexedLog.objects.aggregate(read=Sum("records"))["read"] or 0
-    finally:
-        connection.close()
+    """From the newest row and how far each log is read."""
+    newest = CatalogItem.objects.aggregate(newest=Max("id"))["newest"] or 0
+    read = IndexedLog.objects.aggregate(read=Sum("records"))["read"] or 0
     return f"{newest}-{read}"

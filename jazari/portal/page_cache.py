@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 from django.http import parse_cookie
 from django.urls import Resolver404, resolve
 
@@ -116,7 +117,7 @@ class PageCache:
 
     async def _look_now(self) -> None:
         try:
-            version = await sync_to_async(self._read_version, thread_sensitive=False)()
+            version = await sync_to_async(self._read_and_close, thread_sensitive=False)()
         except Exception:
             # What was verified stays readable while the database cannot be asked.
             _log.warning("The version of the catalogue cannot be read; pages stay as they are.", exc_info=True)
@@ -125,6 +126,13 @@ class PageCache:
             for room in self._rooms.values():
                 room.clear()
         self._version, self._looked, self._looking = version, time.monotonic(), None
+
+    def _read_and_close(self) -> str:
+        """In a thread of no request, where nobody else would close the connection."""
+        try:
+            return self._read_version()
+        finally:
+            connection.close()
 
 
 def question_of(scope: Scope) -> Question | None:
