@@ -1,6 +1,7 @@
 """Every page says who may open it; ``AccessMiddleware`` checks it in one place, and refuses what says nothing.
 
     @public
+    @same_for_all
     def home(request): ...
 
     @signed_in
@@ -30,6 +31,8 @@ from jazari.accounts.rules import NEED_SECOND_FACTOR, Permission, Role, permissi
 
 View = TypeVar("View", bound=Callable[..., Any])
 _MARK = "access"
+_SAME = "same_for_all_seconds"
+SAME_SECONDS = 60.0
 _OWN_CHECKS = ("allauth.",)
 """Packages whose views decide by themselves who may open them."""
 
@@ -64,6 +67,29 @@ def requires(permission: Permission) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def same_for_all(view: View) -> View:
+    """Everybody who has not signed in sees the same, so that it is kept until the verified catalogue changes, for a
+    minute at most. Such a view is given neither cookies nor any header of the caller's but the language.
+    """
+    return same_for_all_for(SAME_SECONDS)(view)
+
+
+def same_for_all_for(seconds: float) -> Callable[[View], View]:
+    """The same for what changes with more than the catalogue, so that it may be ``seconds`` old at most."""
+
+    def mark(view: View) -> View:
+        setattr(view, _SAME, seconds)
+        return view
+
+    return mark
+
+
+def same_for_all_seconds(view: Callable[..., Any]) -> float:
+    """For how long what ``view`` shows is the same for all who have not signed in; 0 where it is not."""
+    seconds: float = getattr(view, _SAME, 0.0)
+    return seconds
 
 
 def access_of(view: Callable[..., Any]) -> Access | None:
@@ -138,4 +164,4 @@ def may(request: HttpRequest) -> May:
 
 def has_second_factor(request: HttpRequest) -> bool:
     """Whether this session was opened with a second factor or a passkey, and not with a password alone."""
-    return any(record.get("method") == "mfa" for record in get_authentication_records(request))
+    return any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user))

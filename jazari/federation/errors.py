@@ -20,6 +20,7 @@ FederationError
 ├── RootUnreachable      federation.root-unreachable
 │   └── RootCutOff       federation.root-cut-off        a drill keeps this node from the Root for a while
 ├── RootRefused          federation.root-refused       the Root answered with an error
+├── NotInDirectory       federation.not-in-directory    no institute has this namespace
 ├── NotConnected         federation.not-connected      nobody checks cards in this process
 ├── NotRoot              federation.not-root           a command for the other role
 └── EngineMissing        federation.engine-missing     no engine is installed with this node
@@ -137,6 +138,11 @@ class RootRefused(FederationError):
         super().__init__(message)
         self.remote_code = remote_code
         self.status = status
+
+
+class NotInDirectory(FederationError):
+    code = "federation.not-in-directory"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class NotRoot(FederationError):

@@ -13,6 +13,8 @@ from jazari.cli.output import Output
 from jazari.cli.passphrases import PassphraseFileOption, PlainOption, new_passphrase
 from jazari.federation.options import (
     ListenOption,
+    PortalOriginOption,
+    PortalPortOption,
     PortOption,
     RegionOption,
     TitleOption,
@@ -39,6 +41,8 @@ def create(
     region: RegionOption = "",
     listen: ListenOption = "127.0.0.1",
     port: PortOption = 8444,
+    portal_port: PortalPortOption = 0,
+    portal_origin: PortalOriginOption = "",
     steward_key: Annotated[Path | None, typer.Option(help="Where to keep the steward's key, apart.")] = None,
     steward_public: Annotated[
         list[Path] | None, typer.Option(help="Public key of a steward who has a key already; repeat.")
@@ -60,6 +64,8 @@ def create(
         namespace=namespace,
         host=listen,
         port=port,
+        portal_port=portal_port,
+        portal_origin=portal_origin.rstrip("/"),
         region=region_code(region, home),
         titles=parse_titles(title),
         steward_key=str(steward_key.absolute()) if steward_key else "",

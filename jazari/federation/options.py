@@ -20,6 +20,13 @@ RegionOption = Annotated[str, typer.Option("--region", help="Region by code or n
 PortOption = Annotated[int, typer.Option("--port", help="TCP port of the web server.", min=1, max=65535)]
 ListenOption = Annotated[str, typer.Option("--listen", help="Address that the web server listens on.")]
 
+PortalPortOption = Annotated[
+    int, typer.Option("--portal-port", help="TCP port of the portal; 0 for no portal.", min=0, max=65535)
+]
+PortalOriginOption = Annotated[
+    str, typer.Option("--portal-origin", help="Address that people type, https://HOST, of the proxy before the portal.")
+]
+
 
 def parse_titles(texts: Sequence[str]) -> dict[str, str]:
     """``["fr=Institut", "ar=..."]`` as a mapping; ``BadSetting`` for anything else."""

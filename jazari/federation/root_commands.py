@@ -12,6 +12,8 @@ from jazari.cli.output import Output
 from jazari.cli.passphrases import PassphraseFileOption, PlainOption, new_passphrase
 from jazari.federation.options import (
     ListenOption,
+    PortalOriginOption,
+    PortalPortOption,
     RegionOption,
     TitleOption,
     ceremony_facts,
@@ -47,6 +49,8 @@ def create(
     namespace: Annotated[str, typer.Option(help="Namespace of the Root's own log.")] = "network",
     title: TitleOption = [],  # noqa: B006  typer copies it
     region: RegionOption = "",
+    portal_port: PortalPortOption = 0,
+    portal_origin: PortalOriginOption = "",
     passphrase_file: PassphraseFileOption = None,
     plain: PlainOption = False,
     as_json: JsonOption = False,
@@ -67,6 +71,8 @@ def create(
         port=port_of(url),
         engine_host=engine_host,
         engine_port=engine_port,
+        portal_port=portal_port,
+        portal_origin=portal_origin.rstrip("/"),
         region=region_code(region, home),
         titles=parse_titles(title) or {"fr": name},
     )

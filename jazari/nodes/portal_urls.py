@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from jazari.nodes.public_api import api
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
     path("enrolments/", include("jazari.federation.urls")),
+    path("api/v1/", api.urls),
     path("account/", include("jazari.accounts.urls")),
     path("catalogue/", include("jazari.catalog.urls")),
     path("account/", include("allauth.urls")),

@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from jazari.accounts.models import Person
+from jazari.portal.languages import language_for
 
 Get = Callable[[HttpRequest], HttpResponse]
 CONTENT_SECURITY_POLICY = (
@@ -48,11 +49,9 @@ def speak_their_language(get_response: Get) -> Get:
 
 def language_of(request: HttpRequest) -> str:
     """One of ``settings.LANGUAGES``; French where nobody says anything else."""
-    known = dict(settings.LANGUAGES)
     chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
-    if chosen in known:
-        return chosen
+    known = dict(settings.LANGUAGES)
     person = request.user
-    if isinstance(person, Person) and person.language in known:
+    if chosen not in known and isinstance(person, Person) and person.language in known:
         return person.language
-    return translation.get_language_from_request(request)
+    return language_for(chosen, request.headers.get("Accept-Language", ""))

@@ -9,12 +9,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from jazari.accounts.access import public
+from jazari.accounts.access import public, same_for_all
 from jazari.portal.front_page import front_page
 from jazari.settings.runtime import this_home
 
 
 @public
+@same_for_all
 def home(request: HttpRequest) -> HttpResponse:
     """The front door of this node."""
     return render(request, "portal/home.html", front_page(this_home()))

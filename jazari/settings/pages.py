@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jazari.settings.common import INSTALLED_APPS as NODE_APPS
 
 INSTALLED_APPS = [
@@ -52,6 +54,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", "Français"), ("ar", "العربية"), ("zgh", "ⵜⴰⵎⴰⵣⵉⵖⵜ"), ("en", "English")]
 USE_I18N = True
+LOCALE_PATHS = [str(Path(__file__).parents[1] / "portal" / "locale")]
 FORMAT_MODULE_PATH = ["jazari.portal.formats"]
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SAMESITE = "Lax"

@@ -1,0 +1,203 @@
+"""The public API of a node, ``/api/v1/``: what its pages show, as JSON. Described at ``/api/v1/openapi.json``.
+
+Each slice has a ``Router`` in its ``public_api.py``; they are put together here. An operation that does not say who may
+call it (``jazari.accounts.api_access``) is refused to everybody. What everybody may read is kept as pages are, with an
+``ETag``, until the verified catalogue changes. No other site's pages may read it (no CORS): programs may.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from importlib.metadata import version
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, re_path
+from ninja import NinjaAPI, Schema
+from ninja.errors import HttpError, ValidationError
+from ninja.openapi.views import openapi_json
+from ninja.operation import Operation
+
+from jazari.accounts.access import public, same_for_all
+from jazari.accounts.api_access import everybody, nobody
+from jazari.core.errors import JazariError
+from jazari.federation.http import error_document, http_status
+from jazari.federation.public_api import router as institutes
+from jazari.nodes.api_limits import seconds_to_wait
+from jazari.portal.freshness import catalogue_version
+from jazari.settings.home import LANGUAGES
+from jazari.settings.runtime import this_home
+
+PREFIX = "/api/v1/"
+_CODES = {400: "api.bad-request", 401: "api.sign-in", 403: "api.not-allowed", 404: "api.not-found",
+          405: "api.wrong-method", 422: "api.bad-request", 429: "api.too-many"}  # fmt: skip
+_SENTENCES = {
+    401: "Say who you are: send a token of this node as `Authorization: Bearer TOKEN`.",
+    403: "None of your roles here allows this: ask an operator of this node.",
+    404: f"There is nothing at this address: see {PREFIX}openapi.json for what there is.",
+    405: f"This address is not called by that method: see {PREFIX}openapi.json.",
+    429: "You ask too often: wait as many seconds as Retry-After says.",
+}
+
+
+class Problem(Schema):
+    """``code`` is stable, for programs; ``message`` is one sentence for people."""
+
+    code: str
+    message: str
+
+
+class Refusal(Schema):
+    """What every answer that is no success holds."""
+
+    error: Problem
+
+
+class PublicApi(NinjaAPI):
+    """Operations with access, limits, HEAD, and errors in one form."""
+
+    def get_root_path(self, path_params: dict[str, Any]) -> str:
+        """Where the API is mounted, for its description."""
+        del path_params
+        return PREFIX
+
+    def get_openapi_schema(self, **options: Any) -> Any:
+        """The description, in which every operation may also answer with a ``Refusal``."""
+        document = super().get_openapi_schema(**options)
+        schemas = document["components"]["schemas"]
+        schemas |= {"Problem": Problem.model_json_schema(), "Refusal": _refusal_schema()}
+        refused = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                operation["responses"]["default"] = {"description": "Refused or failed", "content": refused}
+        return document
+
+    def _get_urls(self) -> list[Any]:
+        description = same_for_all(public(partial(openapi_json, api=self)))
+        nothing = public(partial(self._nothing))
+        return [path("openapi.json", description), *self._operations(), re_path("", nothing)]
+
+    def _operations(self) -> Iterator[URLPattern]:
+        for bound in self._get_bound_routers():
+            paths = [path_view for path_view in bound.path_operations.values() for _ in path_view.operations]
+            for path_view, pattern in zip(paths, bound.urls_paths(bound.prefix), strict=True):
+                pattern.callback = self._opened(pattern.callback, path_view.operations)
+                yield pattern
+
+    def _opened(self, view: Callable[..., Any], operations: list[Operation]) -> Callable[..., Any]:
+        """``view`` for ``AccessMiddleware``: everybody reaches it, and its operations ask for themselves."""
+
+        @wraps(view)
+        def opened(request: HttpRequest, *arguments: Any, **names: Any) -> Any:
+            wait = seconds_to_wait(request)
+            if wait:
+                response = self._refused(request, 429)
+                response["Retry-After"] = str(math.ceil(wait))
+                return response
+            asked = request.method
+            request.method = "GET" if asked == "HEAD" else asked
+            response = view(request, *arguments, **names)
+            request.method = asked
+            return self._not_called_so(request, response) if response.status_code == 405 else response
+
+        reading = [operation for operation in operations if "GET" in operation.methods]
+        if reading and all(everybody in operation.auth_callbacks for operation in reading):
+            same_for_all(opened)
+        return public(opened)
+
+    def _not_called_so(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        refusal = self._refused(request, 405)
+        refusal["Allow"] = response["Allow"]
+        return refusal
+
+    def _nothing(self, request: HttpRequest) -> HttpResponse:
+        return self._refused(request, 404)
+
+    def _refused(self, request: HttpRequest, status: int, sentence: str = "") -> HttpResponse:
+        problem = {"code": _CODES.get(status, "api.refused"), "message": sentence or _SENTENCES.get(status, "Refused.")}
+        return self.create_response(request, {"error": problem}, status=status)
+
+
+def _refusal_schema() -> dict[str, Any]:
+    problem = {"$ref": "#/components/schemas/Problem"}
+    return {"type": "object", "title": "Refusal", "properties": {"error": problem}, "required": ["error"]}
+
+
+api = PublicApi(
+    title="Jazari",
+    version="1",
+    description="The network as this node has verified it. Lists come in pages: `limit` (at most 200) and `offset`; "
+    "`next` is the address of what follows. What everybody may read has an ETag.",
+    docs_url=None,
+    urls_namespace="api-1",
+    auth=nobody,
+)
+api.add_router("institutes", institutes)
+
+
+@api.exception_handler(JazariError)
+def on_error(request: HttpRequest, error: JazariError) -> HttpResponse:
+    """One of our errors with its status."""
+    return api.create_response(request, error_document(error), status=http_status(error))
+
+
+@api.exception_handler(HttpError)
+def on_refusal(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What ninja refuses: no sign-in, no permission, a body that is no JSON."""
+    known = error.status_code in _SENTENCES
+    return api._refused(request, error.status_code, "" if known else str(error))
+
+
+@api.exception_handler(ValidationError)
+def on_bad_request(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Parameters or a body that are not as described: the first thing that is wrong."""
+    first = error.errors[0] if error.errors else {}
+    place = ".".join(str(part) for part in first.get("loc", ()))[:100]
+    return api._refused(request, 422, f"{place}: {first.get('msg', 'not as described')}; correct the request.")
+
+
+@api.exception_handler(Http404)
+def on_nothing(request: HttpRequest, error: Http404) -> HttpResponse:  # noqa: ARG001  ninja's form
+    """No such object."""
+    return api._refused(request, 404)
+
+
+@api.exception_handler(Exception)
+def on_bug(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Anything else: details to the log only."""
+    traceback.print_exception(error)
+    return api.create_response(request, error_document(error), status=500)
+
+
+class Node(Schema):
+    """This node. ``titles`` by language; ``catalogue_version`` is another whenever lists may be."""
+
+    namespace: str
+    role: str
+    titles: dict[str, str]
+    region: str
+    network: str
+    languages: list[str]
+    software: str
+    software_version: str
+    catalogue_version: str
+
+
+@api.get("node", auth=everybody, response=Node, summary="This node", tags=["node"])
+def node(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001  ninja's form
+    """Who answers, of which network, with which software, and the state of its verified catalogue."""
+    config = this_home().config
+    return {
+        "namespace": config.namespace,
+        "role": config.role,
+        "titles": config.titles,
+        "region": config.region,
+        "network": config.network,
+        "languages": list(LANGUAGES),
+        "software": "jazari",
+        "software_version": version("jazari"),
+        "catalogue_version": catalogue_version(),
+    }
