@@ -14,11 +14,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from jazari.settings.home import Home, NodeConfig
 from jazari.testing.network import free_ports
 from jazari.testing.waiting import until
-from playwright.sync_api import Browser, sync_playwright
 from tests.browser.looking import Looker
 
 CHROMIUM = Path("/usr/bin/chromium")

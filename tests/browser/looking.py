@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jazari.accounts.rules import Role
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+
+from jazari.accounts.rules import Role
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -34,7 +34,9 @@ def sessions(home: Home) -> dict[str, str]:
     for role in Role:
         client = People().client(role)
         session = client.session
-        session["account_authentication_methods"][0]["at"] += DAY_SECONDS
+        for record in session["account_authentication_methods"]:
+            record |= {"at": record["at"] + DAY_SECONDS, "reauthenticated": True}
+        session["account_authentication_methods_user"] = session["_auth_user_id"]
         session.save()
         found[str(role)] = client.cookies[settings.SESSION_COOKIE_NAME].value
     return found

@@ -31,7 +31,9 @@ def planted(window: Window, html: str) -> None:
     window.page.route("**/planted/", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
 
 
-@pytest.mark.parametrize("rule", ["image-alt", "color-contrast", "label", "html-has-lang", "link-name", "heading-order"])
+@pytest.mark.parametrize(
+    "rule", ["image-alt", "color-contrast", "label", "html-has-lang", "link-name", "heading-order"]
+)
 def test_axe_finds_a_planted_fault(faulty: Window, rule: str):
     assert [said for said in axe_says(faulty.page) if said.startswith(f"{rule}:")]
 

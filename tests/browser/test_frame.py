@@ -6,10 +6,10 @@ import gzip
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Response, expect
 
 from jazari.accounts.rules import Role
 from jazari.testing.pages import PASSWORD
-from playwright.sync_api import Response, expect
 from tests.browser.looking import LANGUAGES, NARROW, Looker, fonts_of
 from tests.browser.people import address
 
@@ -33,7 +33,9 @@ def test_each_script_is_drawn_with_our_own_letters(look: Looker, language: str, 
 def test_a_page_loads_only_the_letters_it_uses(look: Looker, language: str):
     with look.window(language) as window:
         page = window.open("/account/login/")
-        loaded = page.evaluate("[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family.replaceAll('\"', ''))")
+        loaded = page.evaluate(
+            "[...document.fonts].filter(f => f.status == 'loaded').map(f => f.family.replaceAll('\"', ''))"
+        )
         assert ("Noto Kufi Arabic" in loaded) == (language == "ar")
         assert ("Noto Sans Tifinagh" in loaded) == (language == "zgh")
 
@@ -73,7 +75,9 @@ def test_the_keyboard_goes_through_the_page_in_the_order_of_reading(look: Looker
         tops, seen = [], []
         for _ in range(14):
             page.keyboard.press("Tab")
-            box = page.evaluate("(e => [e.className + e.id + e.name, e.getBoundingClientRect().top])(document.activeElement)")
+            box = page.evaluate(
+                "(e => [e.className + e.id + e.name, e.getBoundingClientRect().top])(document.activeElement)"
+            )
             seen.append(box[0])
             tops.append(box[1])
         assert tops[1:11] == sorted(tops[1:11]), seen
@@ -85,7 +89,9 @@ def test_where_the_keyboard_is_shows(look: Looker):
         page = window.open("/account/login/")
         for _ in range(8):
             page.keyboard.press("Tab")
-            style = page.evaluate("(s => [s.outlineStyle, parseFloat(s.outlineWidth)])(getComputedStyle(document.activeElement))")
+            style = page.evaluate(
+                "(s => [s.outlineStyle, parseFloat(s.outlineWidth)])(getComputedStyle(document.activeElement))"
+            )
             assert style[0] == "solid"
             assert style[1] >= 2
 
@@ -109,7 +115,7 @@ def test_sign_in_and_out_work_without_javascript(look: Looker):
         page.locator("#id_login").fill(address(Role.TRAINER))
         page.locator("#id_password").fill("wrong, and long enough")
         page.locator("main form button").first.click()
-        expect(page.locator(".problems[role=alert]")).to_be_visible()
+        expect(page.locator("form .problems[role=alert]")).to_be_visible()
         page.locator("#id_password").fill(PASSWORD)
         page.locator("main form button").first.click()
         expect(page.locator(".wide nav bdi")).to_have_text(address(Role.TRAINER))

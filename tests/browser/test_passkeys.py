@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from playwright.sync_api import Page, expect
 
 from jazari.accounts.rules import Role
 from jazari.settings.home import Home
 from jazari.testing.pages import PASSWORD
 from jazari.testing.waiting import until
-from playwright.sync_api import Page, expect
 from tests.browser.looking import Looker, axe_says
 from tests.browser.people import address
 
@@ -54,7 +54,7 @@ def test_a_passkey_is_made_and_opens_the_account(look: Looker):
 def test_a_passkey_that_is_not_given_is_said_in_a_sentence(look: Looker):
     with look.window("en") as window:
         page = window.open("/account/login/")
-        page.evaluate("navigator.credentials.get = () => Promise.reject(new Error('refused'))")
+        page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('refused')) }")
         page.locator("#passkey_login").click()
         expect(page.locator("#passkey-problem")).to_be_visible()
         assert axe_says(page) == []
@@ -100,6 +100,8 @@ def code_of(secret: str) -> str:
 
 def mailed_code(folder: Path) -> str:
     for file in folder.glob("*.log"):
-        if found := re.search(r"^\s*([A-Z0-9]{4,}(?:-[A-Z0-9]{2,})?)\s*$", file.read_text(encoding="utf-8"), re.MULTILINE):
+        if found := re.search(
+            r"^\s*([A-Z0-9]{4,}(?:-[A-Z0-9]{2,})?)\s*$", file.read_text(encoding="utf-8"), re.MULTILINE
+        ):
             return found[1]
     return ""
