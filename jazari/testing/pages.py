@@ -44,6 +44,7 @@ class People:
         client.force_login(self.person(*roles))
         if second_factor:
             session = client.session
+            session["account_authentication_methods_user"] = str(self.person(*roles).pk)
             session["account_authentication_methods"] = [
                 {"method": "mfa", "at": clock.now().timestamp(), "type": "webauthn"}
             ]
