@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
     path("account/", include("jazari.accounts.urls")),
     path("account/", include("allauth.urls")),
+    path("studies/", include("jazari.studies.urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
 handler403 = "jazari.portal.views.forbidden"

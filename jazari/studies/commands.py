@@ -44,6 +44,9 @@ StewardPassphrase = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; published with the decision.")]
 
+Said = tuple[str, str]  # the reason, and the digest that was read
+Agreement = Annotated[str, typer.Option("--agreement", help="The digest that was read; another text is refused.")]
+
 
 @command(
     dataset_app,
@@ -228,13 +231,14 @@ def approve(
     home: HomeOption,
     steward_key: StewardFile = None,
     reason: Reason = "",
+    agreement: Agreement = "",
     passphrase_file: PassphraseFileOption = None,
     steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign this institute's approval of exactly this text with the steward's key, and publish it."""
     key = Steward(steward_key, steward_passphrase_file)
-    _decide("approve", study, home, key, reason, passphrase_file, Output(as_json))
+    _decide("approve", study, home, key, (reason, agreement), passphrase_file, Output(as_json))
 
 
 @command(study_app, "refuse", example='jazari study refuse rabat/study/soil-gaps@1 --reason "The purpose is unclear."')
@@ -243,13 +247,14 @@ def refuse(
     home: HomeOption,
     reason: Reason,
     steward_key: StewardFile = None,
+    agreement: Agreement = "",
     passphrase_file: PassphraseFileOption = None,
     steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign and publish this institute's refusal with its reason: no run will touch its data."""
     key = Steward(steward_key, steward_passphrase_file)
-    _decide("refuse", study, home, key, reason, passphrase_file, Output(as_json))
+    _decide("refuse", study, home, key, (reason, agreement), passphrase_file, Output(as_json))
 
 
 @command(
@@ -262,13 +267,14 @@ def withdraw_approval(
     home: HomeOption,
     reason: Reason,
     steward_key: StewardFile = None,
+    agreement: Agreement = "",
     passphrase_file: PassphraseFileOption = None,
     steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take an approval back: a run under way ends, no other starts. What was released stays released."""
     key = Steward(steward_key, steward_passphrase_file)
-    _decide("withdraw", study, home, key, reason, passphrase_file, Output(as_json))
+    _decide("withdraw", study, home, key, (reason, agreement), passphrase_file, Output(as_json))
 
 
 class Steward(NamedTuple):
@@ -279,8 +285,15 @@ class Steward(NamedTuple):
 
 
 def _decide(
-    choice: str, study: str, home: Path, steward: Steward, reason: str, passphrase_file: Path | None, out: Output
+    choice: str,
+    study: str,
+    home: Path,
+    steward: Steward,
+    said: tuple[str, str],
+    passphrase_file: Path | None,
+    out: Output,
 ) -> None:
+    reason, agreement = said
     node = _open(home, passphrase_file)
     from jazari.settings.home import Home
     from jazari.studies import on_site, operations
@@ -292,7 +305,7 @@ def _decide(
     for sentence in on_site.notes(node, study) if choice == "approve" else ():
         out.warn(f"Note: {sentence}")
     with out.progress("Publishing the decision"):
-        record = operations.decide(node, study, Choice(choice), reason, signer)
+        record = operations.decide(node, study, Choice(choice), reason, signer, agreement=agreement)
     out.print_result({"decision": record.ref, "choice": choice}, f"Published as {record.ref}.")
 
 

@@ -14,7 +14,7 @@ from jazari.core.identifiers import RecordRef, token
 from jazari.studies.agreement import StudyText, study_dict
 from jazari.studies.cards import RunCard
 from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_name
-from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable
+from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable, OtherAgreement
 from jazari.studies.overview import Records, Study, run_problem, study_of
 from jazari.trust.directory import Directory
 from jazari.trust.errors import FileAbsent
@@ -88,15 +88,17 @@ def _offered(here: Here, reference: str) -> dict[str, Any]:
     return dict(record.card)
 
 
-def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Signer) -> Record:
+def decide(
+    here: Here, reference: str, choice: Choice, reason: str, steward: Signer, *, agreement: str = ""
+) -> Record:
     """Sign one decision with the steward's key and publish it in this institute's log.
 
     An approval covers the mapping that is stored now. Raises ``StudyNotFound``, ``NotAsked``, ``IncompatibleData``
     (approving with a variable that is not mapped), ``BadStudyRecord`` (no approval to withdraw, a refusal without
-    a reason, a key that the directory does not name as this institute's steward).
+    a reason, a key that the directory does not name as this institute's steward), ``OtherAgreement`` where
+    ``agreement``, the digest that was read, is not the study's.
     """
-    study = study_of(here.records, reference)
-    _may_decide(here, study, choice, reason)
+    study = check_decision(here, reference, choice, reason, agreement)
     statement = Statement(
         study=reference,
         agreement=study.agreement,
@@ -116,6 +118,22 @@ def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Sig
     detail = {"agreement": study.agreement, "choice": str(choice), "reason": reason}
     _audit(here, "studies.decided", reference, detail)
     return record
+
+
+def check_decision(here: Here, reference: str, choice: Choice, reason: str, agreement: str = "") -> Study:
+    """The study, if this institute may decide so now; raises what ``decide`` does, but for the steward's key.
+
+    ``agreement``: the digest that the steward read, if one was; raises ``OtherAgreement`` for another text.
+    """
+    study = study_of(here.records, reference)
+    if agreement and agreement != study.agreement:
+        raise OtherAgreement(
+            f"{reference} has the digest {study.agreement}, not {agreement[:80]!r}: read this text before you decide."
+        )
+    _may_decide(here, study, choice, reason)
+    if choice is Choice.APPROVE:
+        _mapping_of(here, study)
+    return study
 
 
 def _may_decide(here: Here, study: Study, choice: Choice, reason: str) -> None:

@@ -16,17 +16,19 @@ from jazari.studies.overview import Records, Study, study_of
 
 def studies(records: Records, now: datetime) -> list[dict[str, Any]]:
     """Every study in one line each, newest first. One that this version cannot read says so in its status."""
-    return [_line(records, record.ref, now) for record in reversed(records.of("study"))]
+    return [study_line(records, record.ref, now) for record in reversed(records.of("study"))]
 
 
-def _line(records: Records, reference: str, now: datetime) -> dict[str, Any]:
+def study_line(records: Records, reference: str, now: datetime) -> dict[str, Any]:
+    """One study in one line; ``readable`` is false for one that this version cannot read."""
     try:
         study = study_of(records, reference)
     except JazariError as error:
         empty: dict[str, Any] = {"approved": [], "refused": [], "unanswered": []}
-        return {"study": reference, "title": "", "status": str(error), **empty}
+        return {"study": reference, "readable": False, "title": "", "status": str(error), **empty}
     return {
         "study": reference,
+        "readable": True,
         "title": study.text.title,
         "recipe": study.text.recipe,
         "status": study.status(now),

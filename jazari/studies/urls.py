@@ -1,0 +1,18 @@
+"""Pages of studies, runs and results."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from jazari.studies.pages import deciding, reading
+
+app_name = "studies"
+_RECORD = "<str:namespace>/<str:name>/<int:version>"
+urlpatterns = [
+    path("", reading.index, name="index"),
+    path(f"study/{_RECORD}/", reading.study, name="study"),
+    path("inbox/", deciding.inbox, name="inbox"),
+    path(f"study/{_RECORD}/decide/", deciding.deciding, name="deciding"),
+    path(f"study/{_RECORD}/check/", deciding.check, name="check"),
+    path("decision/<int:number>/", deciding.confirm, name="confirm"),
+]
