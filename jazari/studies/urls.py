@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jazari.studies.pages import deciding, reading
+from jazari.studies.pages import deciding, reading, running
 
 app_name = "studies"
 _RECORD = "<str:namespace>/<str:name>/<int:version>"
@@ -14,5 +14,9 @@ urlpatterns = [
     path("inbox/", deciding.inbox, name="inbox"),
     path(f"study/{_RECORD}/decide/", deciding.deciding, name="deciding"),
     path(f"study/{_RECORD}/check/", deciding.check, name="check"),
+    path(f"study/{_RECORD}/start/", running.start, name="start"),
+    path(f"run/{_RECORD}/", running.run, name="run"),
+    path(f"run/{_RECORD}/stream/", running.stream, name="stream"),
+    path(f"run/{_RECORD}/cancel/", running.cancel, name="cancel"),
     path("decision/<int:number>/", deciding.confirm, name="confirm"),
 ]

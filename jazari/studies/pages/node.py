@@ -9,6 +9,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from jazari.core import events
+from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
 from jazari.federation.http import http_status
@@ -68,3 +70,8 @@ def titles(node: Here) -> dict[str, dict[str, str]]:
         return {name: dict(entry.titles) for name, entry in node.directory().entries.items()}
     except JazariError:
         return {}
+
+
+def person_asked(request: HttpRequest, what: str, subject: str) -> None:
+    """Tell the audit trail that a person did at a page what the node then published in its own name."""
+    events.emit(AuditEvent("studies.asked-at-a-page", f"person:{request.user.pk}", subject, {"what": what}))
