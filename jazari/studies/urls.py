@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jazari.studies.pages import deciding, reading, running
+from jazari.studies.pages import deciding, reading, results, running
 
 app_name = "studies"
 _RECORD = "<str:namespace>/<str:name>/<int:version>"
@@ -18,5 +18,7 @@ urlpatterns = [
     path(f"run/{_RECORD}/", running.run, name="run"),
     path(f"run/{_RECORD}/stream/", running.stream, name="stream"),
     path(f"run/{_RECORD}/cancel/", running.cancel, name="cancel"),
+    path(f"result/{_RECORD}/", results.result, name="result"),
+    path(f"result/{_RECORD}/result.json", results.download, name="download"),
     path("decision/<int:number>/", deciding.confirm, name="confirm"),
 ]
