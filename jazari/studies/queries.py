@@ -9,8 +9,8 @@ from typing import Any
 from jazari.core.errors import JazariError
 from jazari.studies.cards import ResultCard
 from jazari.studies.errors import RunFailed, RunNotFound, StudyNotFound, TimedOut
-from jazari.studies.here import Node
 from jazari.studies.models import Run
+from jazari.studies.operations import Here
 from jazari.studies.overview import Records, Study, study_of
 
 
@@ -109,7 +109,7 @@ def still_running(facts: dict[str, Any], seconds: float) -> TimedOut:
     return TimedOut(f"{facts['run']} has not ended within {seconds:g} s and goes on ({stands}): watch it again.")
 
 
-def result_facts(node: Node, reference: str) -> dict[str, Any]:
+def result_facts(node: Here, reference: str) -> dict[str, Any]:
     """A published result with its values, whose bytes are checked against the signed record.
 
     Raises ``StudyNotFound``; an error of trust when the file is not what the record names.
