@@ -20,7 +20,7 @@ FRESH_SECONDS = 300.0
 
 def has_passkey(person: Any) -> bool:
     """Whether ``person`` has a passkey or security key here."""
-    return Authenticator.objects.filter(user_id=person.pk, type=Authenticator.Type.WEBAUTHN).exists()
+    return bool(Authenticator.objects.filter(user_id=person.pk, type=Authenticator.Type.WEBAUTHN).exists())
 
 
 def passkey_confirmation(request: HttpRequest, since: datetime) -> str:

@@ -44,10 +44,9 @@ class Here:
         raise FileAbsent(f"The file {name[:60]!r} of {record.ref} cannot be fetched here: ask at a node.")
 
 
-def propose(here: Here, proposal: Proposal) -> Record:
-    """Write the study's full text, with its contract and digests, and publish it.
+def write_text(here: Here, proposal: Proposal) -> StudyText:
+    """The full text of the study that ``proposal`` asks for, with its contract and digests; publishes nothing.
 
-    The same proposal again, while the study waits for its first run, is the same study: its record is returned.
     Raises ``BadStudy`` (also when a named data set is unknown or withdrawn), ``BadParameters`` or another
     ``StudyError`` naming what to correct.
     """
@@ -57,13 +56,32 @@ def propose(here: Here, proposal: Proposal) -> Record:
 
     cards = {institute: _offered(here, reference) for institute, reference in named_institutes(proposal).items()}
     schemas = {institute: schema_of_card(card) for institute, card in cards.items()}
-    text = write_study(proposal, here.namespace, schemas, clock.now(), largest_rows(cards.values()))
+    return write_study(proposal, here.namespace, schemas, clock.now(), largest_rows(cards.values()))
+
+
+def propose(here: Here, proposal: Proposal, seen: StudyText | None = None) -> Record:
+    """Write the study's full text and publish it.
+
+    The same proposal again, while the study waits for its first run, is the same study: its record is returned.
+    ``seen``: the text that somebody read before; exactly this one is published, and ``BadStudy`` is raised where the
+    proposal no longer leads to it. Raises what ``write_text`` raises.
+    """
+    text = write_text(here, proposal)
+    if seen is not None:
+        text = _still(seen, text)
     unused = _same_and_unused(here, proposal.name, text)
     if unused is not None:
         return unused
     (record,) = here.publish([Draft("study", proposal.name, study_dict(text))])
     _audit(here, "studies.proposed", record.ref, {"agreement": study_of(here.records, record.ref).agreement})
     return record
+
+
+def _still(seen: StudyText, now: StudyText) -> StudyText:
+    """``seen``, if it says what the proposal leads to now, but for its last day, which may only be an earlier one."""
+    if study_dict(seen) | {"expires": now.expires} != study_dict(now) or seen.expires > now.expires:
+        raise BadStudy("The data sets or the installed code have changed since the preview: look at it again.")
+    return seen
 
 
 def _same_and_unused(here: Here, name: str, text: StudyText) -> Record | None:

@@ -6,7 +6,7 @@ portal's access check sets for people and for tokens alike).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -130,7 +130,7 @@ class ResultFacts(Schema):
 def get_studies(
     request: HttpRequest,  # noqa: ARG001  ninja names it
     show: Show = Show.ALL,
-    page: int = Query(1, ge=1, le=MOST_PAGES),
+    page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
 ) -> dict[str, Any]:
     """The studies of the network that this node has verified, twenty a page."""
     node = this_node()

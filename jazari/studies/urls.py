@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jazari.studies.pages import deciding, reading, results, running
+from jazari.studies.pages import deciding, proposing, reading, results, running
 
 app_name = "studies"
 _RECORD = "<str:namespace>/<str:name>/<int:version>"
@@ -20,5 +20,8 @@ urlpatterns = [
     path(f"run/{_RECORD}/cancel/", running.cancel, name="cancel"),
     path(f"result/{_RECORD}/", results.result, name="result"),
     path(f"result/{_RECORD}/result.json", results.download, name="download"),
+    path("new/", proposing.step, name="drafts"),
+    path("new/discard/", proposing.discard, name="discard"),
+    path("new/<slug:name>/", proposing.step, name="new"),
     path("decision/<int:number>/", deciding.confirm, name="confirm"),
 ]

@@ -4,50 +4,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('studies', '0001_initial'),
+        ("studies", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Intent',
+            name="Intent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('person', models.PositiveBigIntegerField()),
-                ('study', models.CharField(db_index=True, max_length=140)),
-                ('agreement', models.CharField(max_length=71)),
-                ('choice', models.CharField(max_length=8)),
-                ('reason', models.TextField(blank=True)),
-                ('asked', models.DateTimeField()),
-                ('confirmed', models.DateTimeField(null=True)),
-                ('confirmation', models.CharField(max_length=80, null=True, unique=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("person", models.PositiveBigIntegerField()),
+                ("study", models.CharField(db_index=True, max_length=140)),
+                ("agreement", models.CharField(max_length=71)),
+                ("choice", models.CharField(max_length=8)),
+                ("reason", models.TextField(blank=True)),
+                ("asked", models.DateTimeField()),
+                ("confirmed", models.DateTimeField(null=True)),
+                ("confirmation", models.CharField(max_length=80, null=True, unique=True)),
             ],
             options={
-                'ordering': ('-asked', '-id'),
+                "ordering": ("-asked", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='OnSiteCheck',
+            name="OnSiteCheck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('study', models.CharField(max_length=140, unique=True)),
-                ('asked', models.DateTimeField()),
-                ('begun', models.DateTimeField(null=True)),
-                ('ended', models.DateTimeField(null=True)),
-                ('report', models.JSONField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("study", models.CharField(max_length=140, unique=True)),
+                ("asked", models.DateTimeField()),
+                ("begun", models.DateTimeField(null=True)),
+                ("ended", models.DateTimeField(null=True)),
+                ("report", models.JSONField(null=True)),
             ],
             options={
-                'ordering': ('asked',),
+                "ordering": ("asked",),
             },
         ),
         migrations.CreateModel(
-            name='StudyDraft',
+            name="StudyDraft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('person', models.PositiveBigIntegerField(unique=True)),
-                ('values', models.JSONField(default=dict)),
-                ('changed', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("person", models.PositiveBigIntegerField(unique=True)),
+                ("values", models.JSONField(default=dict)),
+                ("changed", models.DateTimeField()),
             ],
         ),
     ]

@@ -29,7 +29,7 @@ from jazari.studies.listing import waiting_for
 from jazari.studies.models import Intent, OnSiteCheck
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, study_of
-from jazari.studies.pages.node import plainly, problem, reference, this_node
+from jazari.studies.pages.node import person_of, plainly, problem, reference, this_node
 from jazari.studies.pages.reading import study_context
 from jazari.studies.templatetags.studies import record_url
 
@@ -78,7 +78,7 @@ def deciding(request: HttpRequest, namespace: str, name: str, version: int) -> H
     if request.method != "POST":
         return _decision_page(request, node, found)
     try:
-        intent = intents.ask(node, int(request.user.pk), found.reference, *_said(request))
+        intent = intents.ask(node, person_of(request), found.reference, *_said(request))
     except JazariError as error:
         return _decision_page(request, node, found, error)
     return redirect("studies:confirm", intent.pk)
@@ -162,7 +162,7 @@ def confirm(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _own_intent(request: HttpRequest, number: int) -> Intent:
-    intent = Intent.objects.filter(pk=number, person=request.user.pk).first()
+    intent = Intent.objects.filter(pk=number, person=person_of(request)).first()
     if intent is None or this_home().is_root:
         raise Http404
     return intent

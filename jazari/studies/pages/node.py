@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from jazari.core import events
@@ -40,11 +40,11 @@ def this_node() -> Here:
     return _opener(this_home())
 
 
-def plainly(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def plainly(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Show the sentence of one of our errors as a page with the right status."""
 
     @wraps(view)
-    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except JazariError as error:
@@ -72,6 +72,11 @@ def titles(node: Here) -> dict[str, dict[str, str]]:
         return {}
 
 
+def person_of(request: HttpRequest) -> int:
+    """Who asks: the page is one that only people who have signed in may open."""
+    return int(request.user.pk or 0)
+
+
 def person_asked(request: HttpRequest, what: str, subject: str) -> None:
     """Tell the audit trail that a person did at a page what the node then published in its own name."""
-    events.emit(AuditEvent("studies.asked-at-a-page", f"person:{request.user.pk}", subject, {"what": what}))
+    events.emit(AuditEvent("studies.asked-at-a-page", f"person:{person_of(request)}", subject, {"what": what}))

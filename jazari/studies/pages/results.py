@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -57,7 +57,7 @@ def _values(node: Here, ref: str, recipe: str) -> dict[str, Any]:
 @public
 @require_safe
 @plainly
-def download(_request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse | FileResponse:
+def download(_request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponseBase:
     """``result.json``, byte for byte as the record names it."""
     node = this_node()
     record = _record(node, reference("result", namespace, name, version))

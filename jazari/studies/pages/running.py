@@ -23,7 +23,7 @@ from jazari.federation.http import http_status
 from jazari.studies import operations
 from jazari.studies.charts import line_chart
 from jazari.studies.overview import study_of
-from jazari.studies.pages.node import person_asked, plainly, problem, reference, this_node
+from jazari.studies.pages.node import person_asked, person_of, plainly, problem, reference, this_node
 from jazari.studies.run_view import run_record, run_view
 from jazari.studies.templatetags.studies import record_url
 
@@ -72,7 +72,7 @@ async def stream(request: HttpRequest, namespace: str, name: str, version: int) 
         await sync_to_async(lambda: run_record(this_node(), ref))()
     except JazariError as error:
         return HttpResponse(str(error), status=http_status(error), content_type="text/plain; charset=utf-8")
-    person = int(request.user.pk)
+    person = person_of(request)
     if not STREAMS.has_room(person):
         return HttpResponse("Too many pages follow runs now.", status=503, headers={"Retry-After": "30"})
     events = _events(ref, person, translation.get_language() or "fr")

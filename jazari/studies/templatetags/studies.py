@@ -103,3 +103,9 @@ def record_url(page: str, reference: str) -> str:
 def meant_word(choice: str) -> Promise | str:
     """What a steward means to decide."""
     return words.MEANT.get(choice, choice)
+
+
+@register.filter
+def field_word(name: str) -> Promise | str:
+    """What a field of the form of proposals is called."""
+    return words.FIELDS.get(name, "")

@@ -104,9 +104,7 @@ def test_a_steward_without_a_passkey_is_led_to_adding_one(site: Site, people: Pe
     assert 'name="choice"' not in page
 
 
-def test_a_confirmed_decision_shows_the_command_that_signs_it_and_decides_nothing(
-    site: Site, steward: Client, study: str
-):
+def test_a_confirmed_decision_shows_the_command_and_decides_nothing(site: Site, steward: Client, study: str):
     place = intend(steward, study, "refuse", "Too few sites; 'quoted'.")
     assert "Use my passkey" in steward.get(place).content.decode()
     answer(steward)
