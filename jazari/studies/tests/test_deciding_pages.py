@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
+from fido2.cose import ES256
+from fido2.utils import websafe_decode, websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
 
 from jazari.accounts.rules import Role
 from jazari.core import clock
@@ -205,3 +220,50 @@ def test_what_is_confirmed_reaches_the_audit_trail_without_a_name(site: Site, st
     assert event.actor.startswith("person:")
     assert event.subject == study
     assert set(event.detail) == {"agreement", "choice"}
+
+
+class SoftKey:
+    """A passkey in software: real keys and signatures, as a browser hands them on."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._id = b"soft-key-of-tests"
+        self._relying_party = hashlib.sha256(b"testserver").digest()
+
+    def credential(self) -> dict[str, Any]:
+        """What registering it leaves at the server."""
+        public = AttestedCredentialData.create(Aaguid(bytes(16)), self._id, ES256.from_cryptography_key(
+            self._key.public_key()))  # fmt: skip
+        flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
+        data = AuthenticatorData.create(self._relying_party, flags, 0, bytes(public))
+        client_data = CollectedClientData.create("webauthn.create", b"any", "http://testserver")
+        said = {"clientDataJSON": client_data, "attestationObject": AttestationObject.create("none", data, {})}
+        return self._named({name: websafe_encode(bytes(value)) for name, value in said.items()})
+
+    def answer(self, challenge: str) -> dict[str, Any]:
+        """What it signs when it is asked again."""
+        flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV
+        data = bytes(AuthenticatorData.create(self._relying_party, flags, 1))
+        client_data = bytes(CollectedClientData.create("webauthn.get", websafe_decode(challenge), "http://testserver"))
+        signature = self._key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
+        said = {"clientDataJSON": client_data, "authenticatorData": data, "signature": signature}
+        return self._named({name: websafe_encode(value) for name, value in said.items()})
+
+    def _named(self, response: dict[str, str]) -> dict[str, Any]:
+        name = websafe_encode(self._id)
+        return {"id": name, "rawId": name, "type": "public-key", "response": response, "clientExtensionResults": {}}
+
+
+def test_a_real_answer_of_a_passkey_leads_back_and_confirms(site: Site, people: People, study: str):
+    client, person, key = people.client(Role.DATA_STEWARD), people.person(Role.DATA_STEWARD), SoftKey()
+    data = {"name": "key", "credential": key.credential()}
+    Authenticator.objects.create(user=person, type=Authenticator.Type.WEBAUTHN, data=data)
+    place = intend(client, study)
+    (again,) = re.findall(r'href="(/account/[^"]*reauthenticate[^"]*)"', client.get(place).content.decode())
+    assert client.get(again).status_code == 200
+    signed = key.answer(client.session["mfa.webauthn.state"]["challenge"])
+    back = client.post(again, {"credential": json.dumps(signed), "next": place})
+    assert back["Location"] == place
+    assert "Your passkey has answered." in client.get(place).content.decode()
+    assert client.post(place)["Location"] == address("study", study, "decide/")
+    assert Intent.objects.get().confirmed is not None

@@ -10,4 +10,8 @@
     if (said && sentence && sentence.textContent !== said.textContent) sentence.textContent = said.textContent;
   });
   source.addEventListener("over", () => source.close());
+  source.addEventListener("error", () => {
+    // Refused for good (too many streams, signed out): as without this file.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 15000);
+  });
 })();
