@@ -106,9 +106,7 @@ def _offered(here: Here, reference: str) -> dict[str, Any]:
     return dict(record.card)
 
 
-def decide(
-    here: Here, reference: str, choice: Choice, reason: str, steward: Signer, *, agreement: str = ""
-) -> Record:
+def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Signer, *, agreement: str = "") -> Record:
     """Sign one decision with the steward's key and publish it in this institute's log.
 
     An approval covers the mapping that is stored now. Raises ``StudyNotFound``, ``NotAsked``, ``IncompatibleData``
