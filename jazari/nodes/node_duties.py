@@ -47,6 +47,7 @@ def duties(home: Home) -> list[Duty]:
         *common,
         Duty("network status", 60.0, keep_status),
         Duty("runs", 1.0, follow_runs, after=("sync",), longest_delay_seconds=5.0),
+        Duty("checks on site", 2.0, check_studies),
     ]
 
 
@@ -173,6 +174,13 @@ def follow_runs(home: Home) -> bool:
     from jazari.studies import duties as studies
 
     return studies.follow_runs(home)
+
+
+def check_studies(home: Home) -> bool:
+    """At an institute: tries of studies on its own data that stewards asked for; whether there was one."""
+    from jazari.studies import duties as studies
+
+    return studies.check_studies(home)
 
 
 def run_drill(home: Home) -> bool:

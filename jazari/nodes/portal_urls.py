@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("jazari.accounts.urls")),
     path("catalogue/", include("jazari.catalog.urls")),
     path("account/", include("allauth.urls")),
+    path("studies/", include("jazari.studies.urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
 handler403 = "jazari.portal.views.forbidden"

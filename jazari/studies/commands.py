@@ -44,6 +44,8 @@ StewardPassphrase = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why; published with the decision.")]
 
+Agreement = Annotated[str, typer.Option("--agreement", help="The digest that was read; another text is refused.")]
+
 
 @command(
     dataset_app,
@@ -228,13 +230,14 @@ def approve(
     home: HomeOption,
     steward_key: StewardFile = None,
     reason: Reason = "",
+    agreement: Agreement = "",
     passphrase_file: PassphraseFileOption = None,
     steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign this institute's approval of exactly this text with the steward's key, and publish it."""
-    key = Steward(steward_key, steward_passphrase_file)
-    _decide("approve", study, home, key, reason, passphrase_file, Output(as_json))
+    said = Steward(steward_key, steward_passphrase_file, reason, agreement)
+    _decide("approve", study, home, said, passphrase_file, Output(as_json))
 
 
 @command(study_app, "refuse", example='jazari study refuse rabat/study/soil-gaps@1 --reason "The purpose is unclear."')
@@ -243,13 +246,14 @@ def refuse(
     home: HomeOption,
     reason: Reason,
     steward_key: StewardFile = None,
+    agreement: Agreement = "",
     passphrase_file: PassphraseFileOption = None,
     steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Sign and publish this institute's refusal with its reason: no run will touch its data."""
-    key = Steward(steward_key, steward_passphrase_file)
-    _decide("refuse", study, home, key, reason, passphrase_file, Output(as_json))
+    said = Steward(steward_key, steward_passphrase_file, reason, agreement)
+    _decide("refuse", study, home, said, passphrase_file, Output(as_json))
 
 
 @command(
@@ -262,37 +266,38 @@ def withdraw_approval(
     home: HomeOption,
     reason: Reason,
     steward_key: StewardFile = None,
+    agreement: Agreement = "",
     passphrase_file: PassphraseFileOption = None,
     steward_passphrase_file: StewardPassphrase = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take an approval back: a run under way ends, no other starts. What was released stays released."""
-    key = Steward(steward_key, steward_passphrase_file)
-    _decide("withdraw", study, home, key, reason, passphrase_file, Output(as_json))
+    said = Steward(steward_key, steward_passphrase_file, reason, agreement)
+    _decide("withdraw", study, home, said, passphrase_file, Output(as_json))
 
 
 class Steward(NamedTuple):
-    """Where the steward's key is, and its passphrase: neither is the node's."""
+    """Where the steward's key is, and its passphrase: neither is the node's. Then what the steward says."""
 
     key: Path | None
     passphrase_file: Path | None
+    reason: str
+    agreement: str
 
 
-def _decide(
-    choice: str, study: str, home: Path, steward: Steward, reason: str, passphrase_file: Path | None, out: Output
-) -> None:
+def _decide(choice: str, study: str, home: Path, said: Steward, passphrase_file: Path | None, out: Output) -> None:
     node = _open(home, passphrase_file)
     from jazari.settings.home import Home
     from jazari.studies import on_site, operations
     from jazari.studies.decisions import Choice
     from jazari.trust.keys import load_signer
 
-    passphrase = passphrase_reader(steward.passphrase_file, "the steward's key", variable=STEWARD_VARIABLE)
-    signer = load_signer(steward.key or Home.open(home).steward_key, passphrase)
+    passphrase = passphrase_reader(said.passphrase_file, "the steward's key", variable=STEWARD_VARIABLE)
+    signer = load_signer(said.key or Home.open(home).steward_key, passphrase)
     for sentence in on_site.notes(node, study) if choice == "approve" else ():
         out.warn(f"Note: {sentence}")
     with out.progress("Publishing the decision"):
-        record = operations.decide(node, study, Choice(choice), reason, signer)
+        record = operations.decide(node, study, Choice(choice), said.reason, signer, agreement=said.agreement)
     out.print_result({"decision": record.ref, "choice": choice}, f"Published as {record.ref}.")
 
 

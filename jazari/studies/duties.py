@@ -8,6 +8,7 @@ from typing import Any
 from jazari.federation.exchange import root_client
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home
+from jazari.studies.checks import anything_waits, do_waiting_checks
 from jazari.studies.driving import Driver
 from jazari.studies.engine import Engine
 from jazari.studies.following import Follower
@@ -18,6 +19,11 @@ from jazari.studies.http_api import PURPOSE, run_path
 def follow_runs(home: Home) -> bool:
     """An institute: permits, attestations, its own results. Whether anything changed."""
     return _follower(home).follow()
+
+
+def check_studies(home: Home) -> bool:
+    """An institute: the checks on site that were asked for at a page. Whether there was one."""
+    return anything_waits() and do_waiting_checks(open_here(home.path))
 
 
 def drive_runs(home: Home) -> bool:

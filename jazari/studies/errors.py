@@ -5,7 +5,7 @@
     StudyError
     ├── data          BadSchema, BadData, UnreadableData, ColumnMissing, IncompatibleData, BadMapping
     ├── study         BadStudy, UnknownRecipe, BadParameters, RecipeChanged, StudyNotFound, DataSetNotFound,
-    │                 NotAsked, NotRunnable, BadStudyRecord
+    │                 NotAsked, NotRunnable, NotConfirmed, OtherAgreement, BadStudyRecord
     ├── messages      BadMessage, BrokenContract, BelowFloor, Saturated
     ├── models        BadModel, BadModelInput, ModelNotFound, NoModel, UnverifiedModel
     ├── memory        TooSimilar, OtherInstitutes, MemoryUnreadable
@@ -263,6 +263,20 @@ class NotRunnable(StudyError):
     """The study may not run: too few approvals, expired, withdrawn or run as often as agreed."""
 
     code = "studies.not-runnable"
+    exit_code = ExitCode.REFUSED
+
+
+class NotConfirmed(StudyError):
+    """A decision at a page that no fresh answer of the steward's passkey confirms."""
+
+    code = "studies.not-confirmed"
+    exit_code = ExitCode.REFUSED
+
+
+class OtherAgreement(StudyError):
+    """The study does not have the digest that the steward read."""
+
+    code = "studies.other-agreement"
     exit_code = ExitCode.REFUSED
 
 

@@ -68,3 +68,46 @@ class Run(models.Model):
         if self.outcome is None:
             raise ValueError(f"{self.reference} has no outcome")
         return dict(self.outcome)
+
+
+class OnSiteCheck(models.Model):
+    """A try of a study on this institute's data, asked for at a page and done by the worker; the newest one counts.
+
+    ``report`` is what ``on_site.check`` says: exact counts, for this institute's eyes.
+    """
+
+    study = models.CharField(max_length=140, unique=True)
+    asked = models.DateTimeField()
+    begun = models.DateTimeField(null=True)
+    ended = models.DateTimeField(null=True)
+    report = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ("asked",)
+
+
+class Intent(models.Model):
+    """What a steward confirmed at a page to decide. It decides nothing: the steward's key does, elsewhere.
+
+    ``confirmation`` names the passkey's answer that confirmed it; each answer confirms one intent.
+    """
+
+    person = models.PositiveBigIntegerField()
+    study = models.CharField(max_length=140, db_index=True)
+    agreement = models.CharField(max_length=71)
+    choice = models.CharField(max_length=8)
+    reason = models.TextField(blank=True)
+    asked = models.DateTimeField()
+    confirmed = models.DateTimeField(null=True)
+    confirmation = models.CharField(max_length=80, null=True, unique=True)
+
+    class Meta:
+        ordering = ("-asked", "-id")
+
+
+class StudyDraft(models.Model):
+    """A proposal that somebody is writing at a page: one a person. ``values`` are those of ``proposals.Proposal``."""
+
+    person = models.PositiveBigIntegerField(unique=True)
+    values = models.JSONField(default=dict)
+    changed = models.DateTimeField()

@@ -14,7 +14,7 @@ from jazari.core.identifiers import RecordRef, token
 from jazari.studies.agreement import StudyText, study_dict
 from jazari.studies.cards import RunCard
 from jazari.studies.decisions import ApprovalCard, Choice, Statement, approval_name
-from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable
+from jazari.studies.errors import BadStudy, BadStudyRecord, NotAsked, NotRunnable, OtherAgreement
 from jazari.studies.overview import Records, Study, run_problem, study_of
 from jazari.trust.directory import Directory
 from jazari.trust.errors import FileAbsent
@@ -44,10 +44,9 @@ class Here:
         raise FileAbsent(f"The file {name[:60]!r} of {record.ref} cannot be fetched here: ask at a node.")
 
 
-def propose(here: Here, proposal: Proposal) -> Record:
-    """Write the study's full text, with its contract and digests, and publish it.
+def write_text(here: Here, proposal: Proposal) -> StudyText:
+    """The full text of the study that ``proposal`` asks for, with its contract and digests; publishes nothing.
 
-    The same proposal again, while the study waits for its first run, is the same study: its record is returned.
     Raises ``BadStudy`` (also when a named data set is unknown or withdrawn), ``BadParameters`` or another
     ``StudyError`` naming what to correct.
     """
@@ -57,13 +56,32 @@ def propose(here: Here, proposal: Proposal) -> Record:
 
     cards = {institute: _offered(here, reference) for institute, reference in named_institutes(proposal).items()}
     schemas = {institute: schema_of_card(card) for institute, card in cards.items()}
-    text = write_study(proposal, here.namespace, schemas, clock.now(), largest_rows(cards.values()))
+    return write_study(proposal, here.namespace, schemas, clock.now(), largest_rows(cards.values()))
+
+
+def propose(here: Here, proposal: Proposal, seen: StudyText | None = None) -> Record:
+    """Write the study's full text and publish it.
+
+    The same proposal again, while the study waits for its first run, is the same study: its record is returned.
+    ``seen``: the text that somebody read before; exactly this one is published, and ``BadStudy`` is raised where the
+    proposal no longer leads to it. Raises what ``write_text`` raises.
+    """
+    text = write_text(here, proposal)
+    if seen is not None:
+        text = _still(seen, text)
     unused = _same_and_unused(here, proposal.name, text)
     if unused is not None:
         return unused
     (record,) = here.publish([Draft("study", proposal.name, study_dict(text))])
     _audit(here, "studies.proposed", record.ref, {"agreement": study_of(here.records, record.ref).agreement})
     return record
+
+
+def _still(seen: StudyText, now: StudyText) -> StudyText:
+    """``seen``, if it says what the proposal leads to now, but for its last day, which may only be an earlier one."""
+    if study_dict(seen) | {"expires": now.expires} != study_dict(now) or seen.expires > now.expires:
+        raise BadStudy("The data sets or the installed code have changed since the preview: look at it again.")
+    return seen
 
 
 def _same_and_unused(here: Here, name: str, text: StudyText) -> Record | None:
@@ -88,15 +106,15 @@ def _offered(here: Here, reference: str) -> dict[str, Any]:
     return dict(record.card)
 
 
-def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Signer) -> Record:
+def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Signer, *, agreement: str = "") -> Record:
     """Sign one decision with the steward's key and publish it in this institute's log.
 
     An approval covers the mapping that is stored now. Raises ``StudyNotFound``, ``NotAsked``, ``IncompatibleData``
     (approving with a variable that is not mapped), ``BadStudyRecord`` (no approval to withdraw, a refusal without
-    a reason, a key that the directory does not name as this institute's steward).
+    a reason, a key that the directory does not name as this institute's steward), ``OtherAgreement`` where
+    ``agreement``, the digest that was read, is not the study's.
     """
-    study = study_of(here.records, reference)
-    _may_decide(here, study, choice, reason)
+    study = check_decision(here, reference, choice, reason, agreement)
     statement = Statement(
         study=reference,
         agreement=study.agreement,
@@ -116,6 +134,22 @@ def decide(here: Here, reference: str, choice: Choice, reason: str, steward: Sig
     detail = {"agreement": study.agreement, "choice": str(choice), "reason": reason}
     _audit(here, "studies.decided", reference, detail)
     return record
+
+
+def check_decision(here: Here, reference: str, choice: Choice, reason: str, agreement: str = "") -> Study:
+    """The study, if this institute may decide so now; raises what ``decide`` does, but for the steward's key.
+
+    ``agreement``: the digest that the steward read, if one was; raises ``OtherAgreement`` for another text.
+    """
+    study = study_of(here.records, reference)
+    if agreement and agreement != study.agreement:
+        raise OtherAgreement(
+            f"{reference} has the digest {study.agreement}, not {agreement[:80]!r}: read this text before you decide."
+        )
+    _may_decide(here, study, choice, reason)
+    if choice is Choice.APPROVE:
+        _mapping_of(here, study)
+    return study
 
 
 def _may_decide(here: Here, study: Study, choice: Choice, reason: str) -> None:

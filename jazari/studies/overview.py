@@ -5,9 +5,11 @@ Built anew from verified records whenever it is asked for: nothing here is state
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 from jazari.core.identifiers import RecordRef
@@ -81,8 +83,7 @@ def study_of(records: Records, reference: str) -> Study:
     record = records.get(reference)
     if record is None or record.type != "study":
         raise StudyNotFound(f"There is no study {reference[:140]!r} here: run `jazari sync`, then `jazari study list`.")
-    text = parse_study(record.card)
-    agreement = agreement_digest(text)
+    text, agreement = _read(json.dumps(record.card))
     decided = dict(_decisions(records, text, agreement))
     decisions = standing(decided.values())
     refs = {(s.institute, s.number): ref for ref, s in decided.items()}
@@ -96,6 +97,13 @@ def study_of(records: Records, reference: str) -> Study:
         runs=tuple(_naming(records.of("run", namespace=record.namespace), reference)),
         results=tuple(_resulting(records.of("result", namespace=record.namespace), reference)),
     )
+
+
+@lru_cache(maxsize=256)
+def _read(card: str) -> tuple[StudyText, str]:
+    """The study in a card (JSON) and its agreement: both follow from the card alone, and a list asks for many."""
+    text = parse_study(json.loads(card))
+    return text, agreement_digest(text)
 
 
 def _decisions(records: Records, text: StudyText, agreement: str) -> Iterable[tuple[str, Statement]]:

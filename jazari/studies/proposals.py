@@ -92,8 +92,13 @@ def _require_once(variables: Iterable[AgreedVariable]) -> None:
 
 def named_institutes(proposal: Proposal) -> dict[str, str]:
     """The data set that each institute would use, by institute; raises ``BadStudy`` for two of one institute."""
+    return one_of_each(proposal.datasets)
+
+
+def one_of_each(datasets: Iterable[str]) -> dict[str, str]:
+    """``datasets`` by institute; raises ``BadStudy`` for two of one institute."""
     chosen: dict[str, str] = {}
-    for reference in proposal.datasets:
+    for reference in datasets:
         namespace = RecordRef.parse(reference).namespace
         if chosen.setdefault(namespace, reference) != reference:
             raise BadStudy(f"The proposal names two data sets of {namespace}: choose one.")

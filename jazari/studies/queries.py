@@ -9,24 +9,26 @@ from typing import Any
 from jazari.core.errors import JazariError
 from jazari.studies.cards import ResultCard
 from jazari.studies.errors import RunFailed, RunNotFound, StudyNotFound, TimedOut
-from jazari.studies.here import Node
 from jazari.studies.models import Run
+from jazari.studies.operations import Here
 from jazari.studies.overview import Records, Study, study_of
 
 
 def studies(records: Records, now: datetime) -> list[dict[str, Any]]:
     """Every study in one line each, newest first. One that this version cannot read says so in its status."""
-    return [_line(records, record.ref, now) for record in reversed(records.of("study"))]
+    return [study_line(records, record.ref, now) for record in reversed(records.of("study"))]
 
 
-def _line(records: Records, reference: str, now: datetime) -> dict[str, Any]:
+def study_line(records: Records, reference: str, now: datetime) -> dict[str, Any]:
+    """One study in one line; ``readable`` is false for one that this version cannot read."""
     try:
         study = study_of(records, reference)
     except JazariError as error:
         empty: dict[str, Any] = {"approved": [], "refused": [], "unanswered": []}
-        return {"study": reference, "title": "", "status": str(error), **empty}
+        return {"study": reference, "readable": False, "title": "", "status": str(error), **empty}
     return {
         "study": reference,
+        "readable": True,
         "title": study.text.title,
         "recipe": study.text.recipe,
         "status": study.status(now),
@@ -107,7 +109,7 @@ def still_running(facts: dict[str, Any], seconds: float) -> TimedOut:
     return TimedOut(f"{facts['run']} has not ended within {seconds:g} s and goes on ({stands}): watch it again.")
 
 
-def result_facts(node: Node, reference: str) -> dict[str, Any]:
+def result_facts(node: Here, reference: str) -> dict[str, Any]:
     """A published result with its values, whose bytes are checked against the signed record.
 
     Raises ``StudyNotFound``; an error of trust when the file is not what the record names.

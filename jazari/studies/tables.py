@@ -107,6 +107,27 @@ def _history(values: Mapping[str, Any]) -> Iterator[Row]:
     return (dict(entry) for entry in values["history"])
 
 
+def _noisy(values: Mapping[str, Any]) -> Iterator[Row]:
+    """One row for each figure with the error that the noise makes."""
+    for group in values["groups"]:
+        yield {**group["by"], "variable": "", "figure": "rows", **group["rows"]}
+        for name, told in group["variables"].items():
+            for figure, cell in _noisy_cells(told):
+                yield {**group["by"], "variable": name, "figure": figure, **cell}
+
+
+def _noisy_cells(told: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from ((name, told[name]) for name in ("present", "mean") if name in told)
+    yield from told.get("levels", {}).items()
+    histogram = told.get("histogram")
+    if histogram:
+        edges = histogram["edges"]
+        yield f"below {edges[0]:g}", histogram["below"]
+        for low, high, cell in zip(edges, edges[1:], histogram["counts"], strict=False):
+            yield f"{low:g} to {high:g}", cell
+        yield f"from {edges[-1]:g}", histogram["above"]
+
+
 _TABLES: dict[str, dict[str, Callable[[Mapping[str, Any]], Iterator[Row]]]] = {
     "statistics": {"groups": _groups, "histograms": _histograms, "levels": _levels},
     "glm": {"coefficients": _coefficients},
@@ -116,5 +137,6 @@ _TABLES: dict[str, dict[str, Callable[[Mapping[str, Any]], Iterator[Row]]]] = {
     "fedavg": {"history": _history},
     "kmeans": {"clusters": _clusters},
     "pca": {"components": _components},
+    "private-statistics": {"figures": _noisy},
 }
 """By recipe: the tables of its result, and what makes the rows of each."""

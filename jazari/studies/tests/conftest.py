@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +13,10 @@ from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.studies import card_types, datasets
 from jazari.testing.memory_network import MemoryNetwork
+
+if TYPE_CHECKING:
+    from jazari.settings.home import Home
+    from jazari.studies.tests.pages import Site
 
 CROPS = ("wheat", "barley")
 SCHEMA = """
@@ -90,3 +95,15 @@ def proposal(network: MemoryNetwork, **changes: object) -> dict[str, object]:
     """A valid proposal to all three institutes."""
     references = [record.ref for record in network.of("dataset")]
     return PROPOSAL | {"datasets": references} | changes
+
+
+@pytest.fixture
+def site(network: MemoryNetwork, portal: Home) -> Iterator[Site]:
+    """Rabat's portal over ``network``."""
+    from jazari.studies.pages import node
+    from jazari.studies.tests.pages import Site
+
+    made = Site(network, portal)
+    node.open_with(lambda _home: made.here())
+    yield made
+    node.open_with()

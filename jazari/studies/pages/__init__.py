@@ -1,0 +1,1 @@
+"""Pages of studies: thin views that read by ``queries`` and change by ``operations``."""
