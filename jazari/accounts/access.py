@@ -138,4 +138,4 @@ def may(request: HttpRequest) -> May:
 
 def has_second_factor(request: HttpRequest) -> bool:
     """Whether this session was opened with a second factor or a passkey, and not with a password alone."""
-    return any(record.get("method") == "mfa" for record in get_authentication_records(request))
+    return any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user))

@@ -8,6 +8,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
     path("account/", include("jazari.accounts.urls")),
     path("account/", include("allauth.urls")),
+    path("audit/", include("jazari.governance.urls")),
+    path("gateway/", include("jazari.gateway.urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
 handler403 = "jazari.portal.views.forbidden"

@@ -41,9 +41,11 @@ class People:
     def client(self, *roles: Role, second_factor: bool = True, language: str = "en", **options: Any) -> Client:
         """A client signed in as somebody with ``roles``; ``second_factor``: as if by a passkey."""
         client = anonymous(language, **options)
-        client.force_login(self.person(*roles))
+        person = self.person(*roles)
+        client.force_login(person)
         if second_factor:
             session = client.session
+            session["account_authentication_methods_user"] = str(person.pk)
             session["account_authentication_methods"] = [
                 {"method": "mfa", "at": clock.now().timestamp(), "type": "webauthn"}
             ]
