@@ -39,4 +39,3 @@ class PlaygroundShut(GatewayError):
 
     code = "gateway.playground-shut"
     exit_code = ExitCode.NOT_FOUND
-    status = 404

@@ -27,7 +27,6 @@ from jazari.gateway.scopes import Scope
 from jazari.settings.home import Home
 
 KEY_NAME = "playground"
-MOST_REQUESTS = 600
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class Visitors:
             try:
                 self._limiter.begin(person, limits, 0, time.monotonic(), stream=True)
             except LimitReached as error:
-                raise LimitReached(_too_much(requests_a_minute, error), error.retry_after_seconds) from error
+                raise LimitReached(_too_much(requests_a_minute, error), error.retry_after_seconds or 1.0) from error
         try:
             yield
         finally:
@@ -154,11 +153,6 @@ def _too_much(requests_a_minute: int, error: LimitReached) -> str:
 
 
 VISITORS = Visitors()
-
-
-def check_requests(number: int) -> int:
-    """How often a minute a person may ask, if it can be."""
-    return max(1, min(number, MOST_REQUESTS))
 
 
 def routes_for(key: Key, chat_routes: Sequence[str]) -> list[str]:

@@ -47,7 +47,7 @@ class PlaygroundForm(forms.Form):
 
     def __init__(self, routes: Sequence[str], classes: Sequence[DataClass], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = {
+        choices: dict[str, list[tuple[str, Any]]] = {
             "route": [(alias, alias) for alias in routes],
             "data_class": [(str(one), DATA_CLASSES[one]) for one in classes],
         }

@@ -37,7 +37,8 @@ class Period:
 
 def by_day(period: Period) -> list[dict[str, Any]]:
     """One row for every day, also for those without a call."""
-    found = {row["day"]: row for row in period.rows().values("day").annotate(**_sums()).order_by("day")}
+    rows = period.rows().values("day").annotate(**_sums()).order_by("day")
+    found: dict[date, dict[str, Any]] = {row["day"]: dict(row) for row in rows}
     nothing = dict.fromkeys(SUMS, 0)
     return [found.get(day, {"day": day, **nothing}) for day in days(period.since, period.until)]
 

@@ -37,7 +37,7 @@ def index(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     asked = form.asked()
     found = queries.search_entries(asked, _number(request, "before"), PAGE)
-    kept = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    kept = {name: str(value) for name, value in request.GET.items() if name in form.fields and value}
     context = {
         "form": form,
         "found": found,

@@ -49,7 +49,7 @@ def index(request: HttpRequest) -> HttpResponseBase:
     wanted = Wanted(**form.cleaned_data) if form.is_valid() else Wanted()
     before = whole_number(request.GET.get("before", ""), MOST_LINES)
     found = search_receipts(journal_folder(this_home().path), wanted, before, PAGE)
-    kept = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    kept = {name: str(value) for name, value in request.GET.items() if name in form.fields and value}
     context = {"form": form, "found": found, "query": urlencode(kept), "searched": bool(kept)}
     return render(request, "gateway/receipts.html", context, status=200 if form.is_valid() else 400)
 

@@ -78,7 +78,10 @@
     }
     if (!ended) {
       if (failure.hidden) fail(form.dataset.lost);
-      mine.item.remove();
+      if (!turn || !turn.words.textContent) {
+        mine.item.remove();
+        if (turn) turn.item.remove();
+      }
       return;
     }
     const messages = JSON.parse(said.value || "[]");
