@@ -45,7 +45,6 @@ def card(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def published(portal: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A drill in the catalogue, whose picture lies in the mirror; the Root is not asked for what is there."""
-    from jazari.testing import memory_network  # noqa: F401  card types
     from jazari.trust.reading import Reader
     from jazari.trust.sources import FolderSource
 
