@@ -26,6 +26,7 @@ class Permission(StrEnum):
     FOLLOW_RUNS = "follow-runs"
     DECIDE_STUDIES = "decide-studies"
     CANCEL_RUNS = "cancel-runs"
+    SEE_GATEWAY = "see-gateway"
     USE_GATEWAY = "use-gateway"
     READ_GATEWAY = "read-gateway"
     MANAGE_GATEWAY = "manage-gateway"
@@ -41,6 +42,7 @@ PERMISSIONS: Mapping[Permission, frozenset[Role]] = MappingProxyType({
     Permission.FOLLOW_RUNS: frozenset({_R.RESEARCHER, _R.DATA_STEWARD, _R.OPERATOR, _R.BOARD, _R.AUDITOR}),
     Permission.DECIDE_STUDIES: frozenset({_R.DATA_STEWARD}),
     Permission.CANCEL_RUNS: frozenset({_R.RESEARCHER, _R.OPERATOR}),
+    Permission.SEE_GATEWAY: frozenset({_R.MEMBER, _R.RESEARCHER, _R.TRAINER, _R.OPERATOR, _R.BOARD, _R.AUDITOR}),
     Permission.USE_GATEWAY: frozenset({_R.MEMBER, _R.RESEARCHER, _R.TRAINER, _R.OPERATOR}),
     Permission.READ_GATEWAY: frozenset({_R.OPERATOR, _R.BOARD, _R.AUDITOR}),
     Permission.MANAGE_GATEWAY: frozenset({_R.OPERATOR}),

@@ -17,7 +17,7 @@ from jazari.catalog.texts import Line, Title
 from jazari.core.errors import BadIdentifier
 from jazari.core.identifiers import check_namespace
 from jazari.gateway.countries import ANY, Country, CountryOrAny
-from jazari.gateway.urls import check_provider_url
+from jazari.gateway.provider_address import check_provider_url
 from jazari.gateway.words import DataClass, Kind, Protocol
 from jazari.trust.records import Sha256
 

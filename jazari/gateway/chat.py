@@ -115,7 +115,7 @@ def _pieces(lines: Iterator[str]) -> Iterator[str]:
         if line.startswith("data: "):
             event = json.loads(data)
             if "error" in event:
-                raise _told(event["error"])
+                raise told_error(event["error"])
             for choice in event.get("choices", []):
                 yield choice.get("delta", {}).get("content") or ""
     raise GatewayAway("The gateway broke off before the end of its answer: ask again.")
@@ -137,10 +137,10 @@ def _check(answer: httpx.Response) -> None:
             told = answer.json()["error"]
         except (ValueError, KeyError, TypeError):
             told = {}
-        raise _told(told)
+        raise told_error(told)
 
 
-def _told(error: dict[str, Any]) -> GatewayError:
+def told_error(error: dict[str, Any]) -> GatewayError:
     """The gateway's own error, as if it had been raised here: its sentence, its code, its exit code."""
     kind = known_errors().get(str(error.get("code", "")), GatewayAway)
     sentence = str(error.get("message", "")) or "What answers here is no gateway: see the port in gateway.toml."

@@ -27,10 +27,10 @@ from jazari.gateway.cards import MOST_KEPT_DAYS, HttpsAddress, ModelName, a_name
 from jazari.gateway.countries import ANY, Country
 from jazari.gateway.errors import AddressRefused, BadGatewayConfig
 from jazari.gateway.listening import FILE, HOST, PORT, read_text
+from jazari.gateway.provider_address import check_provider_url
 from jazari.gateway.proxy.severing import Mode
 from jazari.gateway.scripts import Script
 from jazari.gateway.secrets import check_secret_place
-from jazari.gateway.urls import check_provider_url
 from jazari.gateway.words import DataClass, Kind, Protocol
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]

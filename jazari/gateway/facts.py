@@ -16,7 +16,7 @@ from jazari.gateway.configuration import ProviderConfig
 from jazari.gateway.errors import BadGatewayCard, ProviderUnlikeCard
 from jazari.gateway.mirrored import is_member
 from jazari.gateway.policy import Facts, Residency
-from jazari.gateway.urls import check_provider_url
+from jazari.gateway.provider_address import check_provider_url
 from jazari.gateway.words import Protocol
 from jazari.trust.directory import Directory
 from jazari.trust.records import Record

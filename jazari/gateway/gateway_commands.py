@@ -10,6 +10,7 @@ from jazari.cli.app import HomeOption, JsonOption, command, make_app
 from jazari.cli.output import Output
 from jazari.gateway.listening import FILE
 from jazari.gateway.network_commands import network_app
+from jazari.gateway.playground_commands import playground_app
 from jazari.gateway.words import DataClass
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 gateway_app = make_app("This node's inference gateway: its settings, and models between institutes.")
 gateway_app.add_typer(network_app)
+gateway_app.add_typer(playground_app)
 routes_app = make_app("Routes of this node's gateway: list them, explain where calls may go.")
 
 

@@ -93,3 +93,46 @@ class KeysVersion(models.Model):
     """One row. Its number grows with every write to the tables above, so that a gateway polls one number."""
 
     number = models.PositiveBigIntegerField()
+
+
+class DailyUse(models.Model):
+    """Sums over the receipts of one day (UTC) by project, route, provider and model: a cache of the journal.
+
+    ``unmetered`` counts the answered calls for which nobody declared an energy figure.
+    """
+
+    day = models.DateField()
+    project = models.CharField(max_length=200)
+    route = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(max_length=200, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    calls = models.PositiveBigIntegerField(default=0)
+    answered = models.PositiveBigIntegerField(default=0)
+    prompt_tokens = models.PositiveBigIntegerField(default=0)
+    completion_tokens = models.PositiveBigIntegerField(default=0)
+    microcredits = models.PositiveBigIntegerField(default=0)
+    microwatt_hours = models.PositiveBigIntegerField(default=0)
+    unmetered = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("day", "project", "route", "provider", "model"), name="gateway_one_sum_a_day"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.project} {self.route}"
+
+
+class UseMark(models.Model):
+    """One row: how far ``DailyUse`` has come in the journal: ``offset`` bytes of ``segment``, which end in ``hash``."""
+
+    segment = models.CharField(max_length=20)
+    offset = models.PositiveBigIntegerField()
+    line = models.PositiveBigIntegerField()
+    hash = models.CharField(max_length=64)
+    moment = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"line {self.line} of {self.segment}"

@@ -32,3 +32,10 @@ class GatewayAway(GatewayError):
 
     code = "gateway.away"
     exit_code = ExitCode.UNAVAILABLE
+
+
+class PlaygroundShut(GatewayError):
+    """No operator has opened the portal's playground, or its key is over."""
+
+    code = "gateway.playground-shut"
+    exit_code = ExitCode.NOT_FOUND

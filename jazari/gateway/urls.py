@@ -1,40 +1,35 @@
-"""The form of a provider's address. What it resolves to is checked when it is dialled (``addresses``)."""
+"""Addresses of the gateway's pages, below ``/gateway/``."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from urllib.parse import SplitResult, urlsplit
+from django.urls import path
 
-_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*|\[[0-9a-f:.]{2,45}\]")
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
+from jazari.gateway.pages import drills, keys, overview, playground, projects, receipts, use
 
-
-def check_provider_url(address: str) -> SplitResult:
-    """``http[s]://HOST[:PORT][/PATH]`` in parts; ``ValueError`` for anything else.
-
-    No user, query, fragment, escaped or dotted path, and no host in capitals or another script: one way to write each.
-    """
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError as error:
-        raise ValueError("write https://HOST:PORT/PATH") from error
-    if parts.scheme not in ("http", "https") or parts.query or parts.fragment or "?" in address or "#" in address:
-        raise ValueError("write https://HOST:PORT/PATH")
-    host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
-    if port == 0 or not _HOST.fullmatch(host) or not _one_spelling(host):
-        raise ValueError("write the host as a name in small letters or as an IP address")
-    if not _PATH.fullmatch(parts.path) or {".", ".."} & set(parts.path.split("/")):
-        raise ValueError("write a plain path without dots, escapes or doubled slashes")
-    return parts
-
-
-def _one_spelling(host: str) -> bool:
-    """No address in a spelling that only some readers take for one: ``127.1``, ``2130706433``, ``0x7f.0.0.1``."""
-    if not host.startswith("[") and not re.fullmatch(r"\d+|0x[0-9a-f]*", host.rpartition(".")[2]):
-        return True
-    try:
-        return str(ipaddress.ip_address(host.strip("[]"))) == host.strip("[]")
-    except ValueError:
-        return False
+app_name = "gateway"
+urlpatterns = [
+    path("", overview.index, name="index"),
+    path("policy/", overview.policy, name="policy"),
+    path("explain/", overview.explain, name="explain"),
+    path("providers/<str:name>/", overview.provider, name="provider"),
+    path("projects/", projects.index, name="projects"),
+    path("projects/new/", projects.create, name="project-create"),
+    path("projects/<str:name>/", projects.project, name="project"),
+    path("projects/<str:name>/grant/", projects.grant, name="project-grant"),
+    path("projects/<str:name>/close/", projects.close, name="project-close"),
+    path("projects/<str:name>/keys/new/", keys.create, name="key-create"),
+    path("keys/", keys.index, name="keys"),
+    path("keys/<str:key_id>/rotate/", keys.rotate, name="key-rotate"),
+    path("keys/<str:key_id>/revoke/", keys.revoke, name="key-revoke"),
+    path("use/", use.index, name="use"),
+    path("use.csv", use.table, name="use-table"),
+    path("receipts/", receipts.index, name="receipts"),
+    path("receipts/<str:call>/", receipts.receipt, name="receipt"),
+    path("receipts/<str:call>.json", receipts.document, name="receipt-document"),
+    path("drills/", drills.index, name="drills"),
+    path("drills/<str:namespace>/<str:name>/<int:version>/", drills.drill, name="drill"),
+    path("drills/<str:namespace>/<str:name>/<int:version>/<str:file>", drills.picture, name="drill-file"),
+    path("playground/", playground.index, name="playground"),
+    path("playground/stream/", playground.stream, name="playground-stream"),
+    path("playground/receipts/<str:call>/", playground.receipt, name="playground-receipt"),
+]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jazari.core.canonical import canonical_json
 from jazari.core.files import plain_os_errors, sync_folder
+from jazari.core.spreadsheets import csv_lines
 from jazari.governance.errors import BadAuditFile
 from jazari.governance.rules import Entry
 
@@ -27,8 +28,8 @@ def write_export(entries: Iterable[Entry], path: Path) -> int:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                for count, entry in enumerate(entries, 1):  # noqa: B007  the last number is the count
-                    file.write(canonical_json(asdict(entry)) + b"\n")
+                for count, line in enumerate(ndjson_lines(entries), 1):  # noqa: B007  the last number is the count
+                    file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path)
@@ -37,6 +38,18 @@ def write_export(entries: Iterable[Entry], path: Path) -> int:
             raise
         sync_folder(path.parent)
     return count
+
+
+def ndjson_lines(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The same lines one by one, for who writes no file."""
+    for entry in entries:
+        yield canonical_json(asdict(entry)) + b"\n"
+
+
+def as_table(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The same as a table for spreadsheets: for reading, not for verifying."""
+    names = [item.name for item in fields(Entry)]
+    return csv_lines(names, ([getattr(entry, name) for name in names] for entry in entries))
 
 
 def read_export(path: Path) -> Iterator[Entry]:

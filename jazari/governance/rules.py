@@ -63,21 +63,24 @@ def entry_hash(entry: Entry) -> str:
 _HASHED = ("seq", "moment", "kind", "actor", "subject", "detail", "event_id", "previous_hash")
 
 
-def check_chain(entries: Iterable[Entry], checkpoints: Iterable[CheckpointCard] = ()) -> Iterator[Problem]:
+def check_chain(
+    entries: Iterable[Entry], checkpoints: Iterable[CheckpointCard] = (), after: tuple[int, str] = (0, GENESIS)
+) -> Iterator[Problem]:
     """Everything wrong with ``entries`` (in order of ``seq``), at most ``MOST_PROBLEMS`` of them.
 
-    Without checkpoints a trail cut at its end, or rewritten from some entry to the end with all hashes
-    recomputed, cannot be told from an honest one: that is what publishing checkpoints is for.
+    ``after``: number and hash of the entry that they follow, where they are not the whole trail. Without checkpoints
+    a trail cut at its end, or rewritten from some entry to the end with all hashes recomputed, cannot be told from an
+    honest one: that is what publishing checkpoints is for.
     """
     known = {card.entries: card for card in checkpoints}
-    for count, problem in enumerate(_walk(entries, known)):
+    for count, problem in enumerate(_walk(entries, known, after)):
         if count == MOST_PROBLEMS:
             return
         yield problem
 
 
-def _walk(entries: Iterable[Entry], known: Mapping[int, CheckpointCard]) -> Iterator[Problem]:
-    seq, previous = 0, GENESIS
+def _walk(entries: Iterable[Entry], known: Mapping[int, CheckpointCard], after: tuple[int, str]) -> Iterator[Problem]:
+    seq, previous = after
     for entry in entries:
         yield from _check_entry(entry, seq, previous)
         if entry.seq in known and known[entry.seq].head != entry.hash:

@@ -12,7 +12,7 @@ from jazari.federation.client import RootClient
 from jazari.federation.cut_off import what_is_cut
 from jazari.federation.network_status import keep_network_status
 from jazari.federation.service import RootService
-from jazari.governance import ingestion
+from jazari.governance import ingestion, verification
 from jazari.governance import operations as trail
 from jazari.governance.cards import CheckpointCard
 from jazari.nodes.duties import Duty
@@ -32,6 +32,8 @@ def duties(home: Home) -> list[Duty]:
         Duty("outbox", 30.0, send_waiting),
         Duty("audit spool", 1.0, ingest_spool),
         Duty("checkpoint", 60.0, publish_checkpoint),
+        Duty("audit verification", 1800.0, verify_trail),
+        Duty("gateway use", 60.0, count_gateway_use),
         Duty("drill", 600.0, run_drill, longest_delay_seconds=3600.0),
     ]
     if home.is_root:
@@ -181,6 +183,23 @@ def check_studies(home: Home) -> bool:
     from jazari.studies import duties as studies
 
     return studies.check_studies(home)
+
+
+def verify_trail(home: Home) -> bool:
+    """Verify the whole audit trail once a day, for the auditor's page."""
+    verification.verify_when_old(home)
+    return False
+
+
+def count_gateway_use(home: Home) -> bool:
+    """Add new receipts to the daily sums that the pages of the gateway show."""
+    from jazari.gateway import listening
+
+    if listening.has_gateway(home.path):
+        from jazari.gateway import use  # the gateway's parts: not before there is one
+
+        use.count(home, use.MOST_AT_ONCE * 8)
+    return False
 
 
 def run_drill(home: Home) -> bool:

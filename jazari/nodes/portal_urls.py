@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("catalogue/", include("jazari.catalog.urls")),
     path("account/", include("allauth.urls")),
     path("studies/", include("jazari.studies.urls")),
+    path("audit/", include("jazari.governance.urls")),
+    path("gateway/", include("jazari.gateway.urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
 handler403 = "jazari.portal.views.forbidden"

@@ -26,7 +26,7 @@ DOORS = (
     Door(_("Catalogue"), "catalog:index"),
     Door(_("Institutes"), "portal:institutes"),
     Door(_("Studies"), "studies:index"),
-    Door(_("Gateway"), "gateway:index", Permission.USE_GATEWAY),
+    Door(_("Gateway"), "gateway:index", Permission.SEE_GATEWAY),
     Door(_("Audit"), "governance:index", Permission.READ_AUDIT),
     Door(_("Health"), "portal:health", Permission.READ_HEALTH),
     Door(_("People"), "accounts:people", Permission.MANAGE_PEOPLE),

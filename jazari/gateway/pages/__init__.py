@@ -1,0 +1,1 @@
+"""The gateway's pages, by subject. Thin: they read by queries, change by operations, and render."""

@@ -1,0 +1,180 @@
+"""The gateway as JSON. ``router`` takes what guards each operation from who mounts it.
+
+What records say (providers, drills, the policy) is for everybody, as the records are; the node's own routes, projects,
+keys, receipts and use are for those who may see the pages. Nothing is changed here: keys are made on pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import AfterValidator, Field
+
+from jazari.accounts.access import Access, Anyone
+from jazari.accounts.rules import Permission
+from jazari.catalog.models import CatalogItem
+from jazari.core import clock
+from jazari.gateway import api_documents as documents
+from jazari.gateway import queries, use_queries
+from jazari.gateway.checking import explain_offline
+from jazari.gateway.errors import NoSuchRoute
+from jazari.gateway.pages.accounts import account_of, balances_of
+from jazari.gateway.pages.home import settings_and_records
+from jazari.gateway.receipt_files import find_receipt, journal_folder
+from jazari.gateway.receipt_search import Wanted, search_receipts
+from jazari.gateway.use import count
+from jazari.gateway.words import DataClass
+from jazari.settings.runtime import this_home
+
+Guard = Callable[[Access], Any]
+"""Gives what django-ninja asks before an operation, by who may call it."""
+Word = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]
+Document = dict[str, Any]
+
+
+def _day(day: date) -> date:
+    if not 2000 <= day.year < 2200:
+        raise ValueError("a day of this century or the next")
+    return day
+
+
+Day = Annotated[date, AfterValidator(_day)]
+
+
+class PageAsked(Schema):
+    """A part of a list."""
+
+    offset: int = Field(default=0, ge=0, le=1_000_000)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ReceiptsAsked(Schema):
+    """Which receipts; ``before``: the line below which to go on, as the last answer said."""
+
+    project: Word = ""
+    route: Word = ""
+    outcome: Word = ""
+    since: date | None = None
+    until: date | None = None
+    before: int | None = Field(default=None, ge=1, le=2**53)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class UseAsked(Schema):
+    """Which days (the last 30 if none are named, 366 at most), and whose use."""
+
+    since: Day | None = None
+    until: Day | None = None
+    project: Word = ""
+    route: Word = ""
+
+
+def router(guard: Guard) -> Router:
+    """The operations, each with ``guard`` of who may call it."""
+    made = Router(tags=["gateway"])
+    everybody, seers = guard(Anyone.PUBLIC), guard(Permission.SEE_GATEWAY)
+    readers = guard(Permission.READ_GATEWAY)
+    for path, auth, operation in (
+        ("providers", everybody, providers),
+        ("drills", everybody, drills),
+        ("policy", everybody, policy),
+        ("routes", seers, routes),
+        ("routes/{alias}/explanation", seers, explanation),
+        ("projects", readers, projects),
+        ("projects/{name}", readers, project),
+        ("keys", readers, keys),
+        ("receipts", readers, receipts),
+        ("receipts/{call}", readers, receipt),
+        ("use", readers, use),
+    ):
+        made.get(path, auth=auth, response=Document, summary=str(operation.__doc__).partition(".")[0])(operation)
+    return made
+
+
+def providers(request: HttpRequest, asked: Query[PageAsked]) -> Document:  # noqa: ARG001  ninja's form
+    """Published providers: what issuers attest about who computes where, the newest first."""
+    return _published("provider", asked)
+
+
+def drills(request: HttpRequest, asked: Query[PageAsked]) -> Document:  # noqa: ARG001  ninja's form
+    """Published drills: providers cut off on purpose, and what that did, the newest first."""
+    return _published("drill", asked)
+
+
+def policy(request: HttpRequest) -> Document:  # noqa: ARG001  ninja's form
+    """This node's own residency policies, the newest version of each."""
+    rows = CatalogItem.objects.filter(
+        type="residency", namespace=this_home().namespace, is_latest=True, withdrawn_by="", problem=""
+    )
+    return {"policies": [documents.record_document(item) for item in rows.order_by("ref")[:100]]}
+
+
+def routes(request: HttpRequest) -> Document:  # noqa: ARG001  ninja's form
+    """Routes of this node: who may answer, for which data, at what price."""
+    _home, config, known = settings_and_records()
+    return {"routes": [documents.route_document(alias, config, known) for alias in config.route]}
+
+
+def explanation(request: HttpRequest, alias: Word, data_class: DataClass) -> Document:  # noqa: ARG001
+    """Why a call by a route would go where, by settings and signed records."""
+    _home, config, known = settings_and_records()
+    if alias not in config.route:
+        raise NoSuchRoute(f"There is no route {alias[:64]!r} here: ask for the list of routes.")
+    found = explain_offline(alias, config.route[alias], config, known, data_class)
+    return documents.explanation_document(found, known, data_class)
+
+
+def projects(request: HttpRequest, closed: bool = False) -> Document:  # noqa: ARG001  ninja's form
+    """Projects and their credits."""
+    state = balances_of(this_home())
+    found = queries.list_projects(closed=closed)
+    accounts = [(one, account_of(state, one.name, one.granted)) for one in found]
+    return {"projects": [documents.project_document(one, account) for one, account in accounts]}
+
+
+def project(request: HttpRequest, name: Word) -> Document:  # noqa: ARG001  ninja's form
+    """One project with its grants and keys."""
+    found, grants = queries.find_project(name), queries.list_grants(name)
+    account = account_of(balances_of(this_home()), found.name, sum(one.amount for one in grants))
+    return documents.whole_project_document(found, grants, account, queries.list_keys(found.name, over=True))
+
+
+def keys(request: HttpRequest, project: Word = "", over: bool = False) -> Document:  # noqa: ARG001
+    """Keys: what each is for; never the keys themselves, which are kept nowhere."""
+    return {"keys": [documents.key_document(key) for key in queries.list_keys(project, over=over)]}
+
+
+def receipts(request: HttpRequest, asked: Query[ReceiptsAsked]) -> Document:  # noqa: ARG001  ninja's form
+    """Receipts that fit, the newest first, out of a bounded part of the journal."""
+    wanted = Wanted(asked.project, asked.route, asked.outcome, asked.since, asked.until)
+    found = search_receipts(journal_folder(this_home().path), wanted, asked.before, asked.limit)
+    rows = [one.model_dump(mode="json") for _line, one in found.receipts]
+    return {"receipts": rows, "before": found.older, "down_to": found.down_to}
+
+
+def receipt(request: HttpRequest, call: Word) -> Document:  # noqa: ARG001  ninja's form
+    """One receipt with its proof and anchor."""
+    return find_receipt(journal_folder(this_home().path), call).document()
+
+
+def use(request: HttpRequest, asked: Query[UseAsked]) -> Document:  # noqa: ARG001  ninja's form
+    """Use by day, project, and route."""
+    until = asked.until or clock.now().date()
+    since = max(asked.since or until - timedelta(days=29), until - timedelta(days=use_queries.LONGEST - 1))
+    period = use_queries.Period(min(since, until), until, asked.project, asked.route)
+    counted = count(this_home())
+    return documents.use_document(period, counted)
+
+
+def _published(kind: str, asked: PageAsked) -> Document:
+    rows = CatalogItem.objects.filter(type=kind, is_latest=True, withdrawn_by="", problem="")
+    items = list(rows.order_by("-published", "ref")[asked.offset : asked.offset + asked.limit + 1])
+    more = len(items) > asked.limit
+    return {
+        f"{kind}s": [documents.record_document(item) for item in items[: asked.limit]],
+        "next_offset": asked.offset + asked.limit if more else None,
+    }
