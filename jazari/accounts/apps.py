@@ -8,3 +8,9 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "jazari.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        """People are told what happens to their accounts."""
+        from jazari.accounts.notices import listen
+
+        listen()

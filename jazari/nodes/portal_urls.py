@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("jazari.portal.urls")),
     path("account/", include("jazari.accounts.urls")),
-    path("account/", include("allauth.urls")),
+    path("", include("jazari.accounts.sign_in_urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
 handler403 = "jazari.portal.views.forbidden"

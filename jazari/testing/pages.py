@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from jazari.accounts.models import Person, RoleGrant
@@ -41,9 +42,11 @@ class People:
     def client(self, *roles: Role, second_factor: bool = True, language: str = "en", **options: Any) -> Client:
         """A client signed in as somebody with ``roles``; ``second_factor``: as if by a passkey."""
         client = anonymous(language, **options)
-        client.force_login(self.person(*roles))
+        person = self.person(*roles)
+        client.force_login(person)
         if second_factor:
             session = client.session
+            session["account_authentication_methods_user"] = str(person.pk)
             session["account_authentication_methods"] = [
                 {"method": "mfa", "at": clock.now().timestamp(), "type": "webauthn"}
             ]
@@ -65,6 +68,7 @@ def portal(tmp_path: Path, settings: Any, db: None) -> Home:  # noqa: ARG001  ta
         tmp_path / "home",
         NodeConfig(role="institute", namespace="rabat", region="MA-04", titles={"fr": "Institut de Rabat"}),
     )
+    cache.clear()  # rate limits of the test before
     settings.HOME = home
     settings.ROOT_URLCONF = pages.ROOT_URLCONF
     settings.MIDDLEWARE = pages.MIDDLEWARE
