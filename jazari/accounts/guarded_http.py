@@ -38,7 +38,8 @@ class GuardedSession(requests.Session):
         if origin_of(target) not in self._origins:
             raise requests.exceptions.InvalidURL("The address belongs to no node that is registered here.")
         kwargs |= {"allow_redirects": False, "stream": True, "timeout": (CONNECT_SECONDS, READ_SECONDS)}
-        answer = super().request(method, target, *args, **kwargs)
+        verb = method.decode() if isinstance(method, bytes) else method
+        answer = super().request(verb, target, *args, **kwargs)
         answer._content = _read(answer)
         if answer.is_redirect:
             raise requests.exceptions.TooManyRedirects("The node answers with a redirect.")

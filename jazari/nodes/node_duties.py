@@ -33,6 +33,8 @@ def duties(home: Home) -> list[Duty]:
         Duty("checkpoint", 60.0, publish_checkpoint),
         Duty("drill", 600.0, run_drill, longest_delay_seconds=3600.0),
     ]
+    if home.config.portal_port:
+        common.append(Duty("letters", 20.0, send_letters, longest_delay_seconds=600.0))
     if home.is_root:
         return [
             Duty("notices", 0.2, RootNotices().run, waits=True, longest_delay_seconds=5.0),
@@ -163,6 +165,14 @@ def follow_runs(home: Home) -> bool:
     from jazari.studies import duties as studies
 
     return studies.follow_runs(home)
+
+
+def send_letters(_home: Home) -> bool:
+    """Send notices to people who want them by e-mail; whether any was sent."""
+    from jazari.accounts import notices  # only where the portal's settings are in force
+
+    notices.forget_old()
+    return notices.send_due()
 
 
 def run_drill(home: Home) -> bool:
