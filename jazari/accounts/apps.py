@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
+    """Names the app, and listens to what happens to accounts."""
+
     name = "jazari.accounts"
     label = "accounts"
 
