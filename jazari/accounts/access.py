@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from allauth.account.authentication import get_authentication_records
 from django.contrib.auth.views import redirect_to_login
@@ -97,7 +98,25 @@ def access_of(view: Callable[..., Any]) -> Access | None:
     said: Access | None = getattr(view, _MARK, None)
     if said is None and _module_of(view).startswith(_OWN_CHECKS):
         return Anyone.PUBLIC
+    if said is None and _every_operation_checks(view):
+        return Anyone.PUBLIC
     return said
+
+
+def operations_of(view: Callable[..., Any]) -> list[Any]:
+    """The operations of the JSON API (django-ninja's) that answer at this path; none for a page."""
+    return list(getattr(getattr(view, "__self__", None), "operations", ()))
+
+
+def access_of_operation(operation: Any) -> Access | None:
+    """What an operation of the JSON API says about itself by its ``ApiAccess``; None where it says nothing."""
+    said = [getattr(check, _MARK, None) for check in operation.auth_callbacks]
+    return said[0] if len(said) == 1 else None
+
+
+def _every_operation_checks(view: Callable[..., Any]) -> bool:
+    operations = operations_of(view)
+    return bool(operations) and all(access_of_operation(operation) is not None for operation in operations)
 
 
 def _module_of(view: Callable[..., Any]) -> str:
@@ -152,7 +171,7 @@ def _admit(request: HttpRequest, access: Access) -> HttpResponse | None:
     if not may(request).has(access):
         raise PermissionDenied("None of your roles here opens this page.")
     if access in NEED_SECOND_FACTOR and not has_second_factor(request):
-        return redirect(f"{reverse('accounts:second-factor')}?next={request.get_full_path()}")
+        return redirect(f"{reverse('accounts:second-factor')}?{urlencode({'next': request.get_full_path()})}")
     return None
 
 

@@ -59,6 +59,25 @@ NEED_SECOND_FACTOR = frozenset({Permission.DECIDE_STUDIES, Permission.MANAGE_GAT
 NEVER_FEDERATED = frozenset({Role.OPERATOR, Role.BOARD})
 """Roles that somebody who signs in through another node can never be given here."""
 
+OF_EVERY_GUEST = Role.MEMBER
+"""What somebody who signs in through another node is here until somebody here gives more."""
+
+READ = "read"
+"""The scope of an API token that reads what every signed-in person may read."""
+
+INVITATION_DAYS = 7
+LONGEST_TOKEN_DAYS = 365
+
+
+def may_hold(role: Role, *, federated: bool) -> bool:
+    """Whether ``role`` may be given to somebody, who came through another node where ``federated`` says so."""
+    return not (federated and role in NEVER_FEDERATED)
+
+
+def scopes_for(roles: Iterable[Role]) -> tuple[str, ...]:
+    """What an API token of somebody with these roles may carry."""
+    return (READ, *sorted(str(permission) for permission in permissions_of(roles)))
+
 
 def allows(permission: Permission, roles: Iterable[Role]) -> bool:
     """Whether one of ``roles`` is enough for ``permission``."""

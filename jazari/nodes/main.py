@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "chat": ("jazari.gateway.chat_commands", "app", "Talk to a model through this node's gateway."),
     "drill": ("jazari.gateway.drill_commands", "drill_app", "Cut a provider off on purpose, and publish what it did."),
+    "people": ("jazari.accounts.people_commands", "people_app", "Accounts at this node's portal, and their roles."),
     "audit": ("jazari.governance.commands", "audit_app", "Verify, list and export the audit trail."),
     "serve": ("jazari.nodes.commands", "app", "Run this node: web, worker, engine, gateway."),
     "demo": ("jazari.nodes.demo.commands", "app", "A whole network on this machine."),

@@ -36,6 +36,8 @@ def duties(home: Home) -> list[Duty]:
         Duty("gateway use", 60.0, count_gateway_use),
         Duty("drill", 600.0, run_drill, longest_delay_seconds=3600.0),
     ]
+    if home.config.portal_port:
+        common.append(Duty("letters", 20.0, send_letters, longest_delay_seconds=600.0))
     if home.is_root:
         return [
             Duty("notices", 0.2, RootNotices().run, waits=True, longest_delay_seconds=5.0),
@@ -200,6 +202,14 @@ def count_gateway_use(home: Home) -> bool:
 
         use.count(home, use.MOST_AT_ONCE * 8)
     return False
+
+
+def send_letters(_home: Home) -> bool:
+    """Send notices to people who want them by e-mail; whether any was sent."""
+    from jazari.accounts import notices  # only where the portal's settings are in force
+
+    notices.forget_old()
+    return notices.send_due()
 
 
 def run_drill(home: Home) -> bool:

@@ -12,10 +12,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("account/", include("jazari.accounts.urls")),
     path("catalogue/", include("jazari.catalog.urls")),
-    path("account/", include("allauth.urls")),
     path("studies/", include("jazari.studies.urls")),
     path("audit/", include("jazari.governance.urls")),
     path("gateway/", include("jazari.gateway.urls")),
+    path("", include("jazari.accounts.sign_in_urls")),
 ]
 handler400 = "jazari.portal.views.bad_request"
 handler403 = "jazari.portal.views.forbidden"

@@ -153,11 +153,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def main(arguments: Sequence[str]) -> int:
     """Run the worker of the home in ``arguments`` until SIGTERM."""
     from jazari.nodes import wiring
-    from jazari.settings.runtime import setup
+    from jazari.settings import runtime
 
     home = Home.open(arguments[0])
     try:
-        setup(home, migrate=True)
+        # Where there is a portal there are people, and the worker has letters to send to them.
+        profile = runtime.PAGES if home.config.portal_port else runtime.NODE
+        runtime.setup(home, migrate=True, profile=profile)
         worker = Worker(home, wiring.duties(home))
     except JazariError as error:
         print(str(error), file=sys.stderr, flush=True)

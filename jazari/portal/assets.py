@@ -15,13 +15,16 @@ from django.apps import apps
 from django.conf import settings
 
 _DIGITS = 12
+_ALSO = frozenset({"allauth.account", "allauth.mfa"})
+"""Packages whose scripts our pages use: passkeys, and addresses of e-mail."""
 
 
 def static_files() -> Iterator[tuple[str, Path]]:
-    """Every file in the ``static`` folders of our slices: its name below them, and where it is."""
+    """Every file in the ``static`` folders of our slices and of ``_ALSO``: its name below them, and where it is."""
     for config in apps.get_app_configs():
         folder = Path(config.path) / "static"
-        if config.name.startswith("jazari.") and folder.is_dir():
+        ours = config.name.startswith("jazari.") or config.name in _ALSO
+        if ours and folder.is_dir():
             yield from sorted(
                 (file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file()
             )

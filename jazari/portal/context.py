@@ -1,4 +1,4 @@
-"""What every template can use: ``may``, ``doors``, ``node``, ``direction``, ``languages``."""
+"""What every template can use: ``may``, ``doors``, ``node``, ``direction``, ``languages``, ``unread``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from jazari.accounts import notices
 from jazari.accounts.access import May
+from jazari.accounts.models import Person
 from jazari.portal.languages import direction
 from jazari.portal.navigation import doors_for
 from jazari.settings.runtime import this_home
@@ -26,5 +28,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "node": {"namespace": home.namespace, "is_root": home.is_root, "titles": home.config.titles},
         "direction": direction(language),
         "language": language,
+        "unread": _unread(request),
         "languages": settings.LANGUAGES,
     }
+
+
+def _unread(request: HttpRequest) -> int:
+    """How many notices the person of the request has not seen."""
+    person = getattr(request, "user", None)
+    return notices.unread(person) if isinstance(person, Person) else 0

@@ -24,6 +24,7 @@ Role = Literal["root", "institute"]
 LANGUAGES = ("fr", "ar", "zgh", "en")
 _FOLDERS = ("keys", "mirror", "data", "engine", "log", "run")
 _LARGEST_CONFIG = 100_000
+_MOST_PROXIES = 5
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class NodeConfig:
     ``network`` and ``root_url`` are empty at an institute that has not asked to be admitted yet.
     ``engine_host`` and ``engine_port``: where the Root's engine listens and institutes dial.
     ``portal_port``: where the portal listens, 0 for none; ``portal_origin``: the address that people type;
+    ``portal_proxies``: how many proxies of ours stand before it, each adding the caller's address to
+    ``X-Forwarded-For``; with 0, what a caller writes there counts for nothing;
     ``mail_server`` and ``mail_from``: how it sends mail (see ``settings.portal_home``).
     ``steward_key``: path of the steward key when it is kept outside the home; empty for ``keys/``.
     """
@@ -48,6 +51,7 @@ class NodeConfig:
     portal_host: str = "127.0.0.1"
     portal_port: int = 0
     portal_origin: str = ""
+    portal_proxies: int = 0
     mail_server: str = ""
     mail_from: str = ""
     region: str = ""
@@ -66,6 +70,8 @@ class NodeConfig:
             check_port(getattr(self, name), name)
         if self.portal_port:
             check_port(self.portal_port, "portal_port")
+        if not 0 <= self.portal_proxies <= _MOST_PROXIES:
+            raise BadSetting(f"portal_proxies is {self.portal_proxies}: set it to a number from 0 to {_MOST_PROXIES}.")
         _check_titles(self.titles)
 
 

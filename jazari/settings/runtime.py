@@ -12,11 +12,12 @@ from jazari.settings.home import Home
 MIGRATION_SECONDS = 300.0
 
 
+NODE = "jazari.settings.node"
 PAGES = "jazari.settings.portal"
 """The settings of the process that serves pages, and of commands that look after people."""
 
 
-def setup(home: Home, *, migrate: bool = False, profile: str = "jazari.settings.node") -> None:
+def setup(home: Home, *, migrate: bool = False, profile: str = NODE) -> None:
     """Configure Django for ``home``, once per process; ``migrate`` brings the database up to date.
 
     ``profile`` is the settings module: a node's, or ``PAGES`` with people and sessions besides.

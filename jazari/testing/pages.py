@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from jazari.accounts.models import Person, RoleGrant
@@ -67,6 +68,7 @@ def portal(tmp_path: Path, settings: Any, db: None) -> Home:  # noqa: ARG001  ta
         tmp_path / "home",
         NodeConfig(role="institute", namespace="rabat", region="MA-04", titles={"fr": "Institut de Rabat"}),
     )
+    cache.clear()  # rate limits of the test before
     settings.HOME = home
     settings.ROOT_URLCONF = pages.ROOT_URLCONF
     settings.MIDDLEWARE = pages.MIDDLEWARE

@@ -35,6 +35,7 @@ SLICES = {
     "settings": "Homes and settings",
     "territories": "Regions",
     "trust": "Keys, ceremonies, publications, verification",
+    "accounts": "People of a node",
     "federation": "Joining a network and talking to its Root",
     "governance": "The audit trail",
     "catalog": "Cards and the catalogue",

@@ -1,0 +1,82 @@
+"""Who may call an operation of the JSON API: a token or a session, with the same permissions as pages.
+
+    @api.get("/studies", auth=ApiAccess(READ))
+    @api.post("/studies", auth=ApiAccess(Permission.PROPOSE_STUDIES))
+    @api.get("/catalogue", auth=ApiAccess(Anyone.PUBLIC))
+
+A token opens what its scopes name, and never more than its person's roles; a session needs the CSRF token for
+anything that changes. An operation without an ``ApiAccess`` is refused to everybody (``access.access_of``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from ninja.security.base import AuthBase
+
+from jazari.accounts.access import Access, Anyone, May, has_second_factor
+from jazari.accounts.queries import roles_of, token_of
+from jazari.accounts.rules import NEED_SECOND_FACTOR, READ, Permission
+
+_SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+class ApiAccess(AuthBase):
+    """Ninja asks it before an operation: ``None`` is 401, ``PermissionDenied`` 403; afterwards ``request.may`` is set.
+
+    ``access`` is ``Anyone.PUBLIC``, ``Anyone.SIGNED_IN`` (a token needs the scope ``read``) or a permission.
+    """
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The person, or True where nobody needs to be known."""
+        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._by_token(request, secret.strip())
+        if request.user.is_authenticated:
+            return self._by_session(request)
+        return True if self.access is Anyone.PUBLIC else None
+
+    def _by_token(self, request: HttpRequest, secret: str) -> Any:
+        token = token_of(secret)
+        if token is None:
+            return None
+        needed = self.access if isinstance(self.access, Permission) else READ
+        if self.access is not Anyone.PUBLIC and str(needed) not in token.scopes:
+            raise PermissionDenied("The token does not have the scope that this needs.")
+        request.user = token.person
+        return self._admit(request, second_factor=token.second_factor)
+
+    def _by_session(self, request: HttpRequest) -> Any:
+        if request.method not in _SAFE and _forged(request):
+            raise PermissionDenied("The CSRF token is missing or wrong.")
+        return self._admit(request, second_factor=has_second_factor(request))
+
+    def _admit(self, request: HttpRequest, *, second_factor: bool) -> Any:
+        may = request.may = May(roles_of(request.user))  # type: ignore[attr-defined]
+        if isinstance(self.access, Permission):
+            if not may.has(self.access):
+                raise PermissionDenied("None of your roles here allows this.")
+            if self.access in NEED_SECOND_FACTOR and not second_factor:
+                raise PermissionDenied("This needs a second factor: sign in with one, or make the token after that.")
+        return request.user
+
+
+def _forged(request: HttpRequest) -> bool:
+    """Whether a request that a session would carry comes from another site."""
+    check = CsrfViewMiddleware(_nothing)
+    check.process_request(request)
+    return check.process_view(request, _nothing, (), {}) is not None
+
+
+def _nothing(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
