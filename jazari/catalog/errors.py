@@ -53,6 +53,8 @@ class FileChanged(CatalogError):
 
 
 class VerifierBusy(CatalogError):
+    """Too many ask a page to verify a record at the same moment."""
+
     code = "catalog.verifier-busy"
     exit_code = ExitCode.UNAVAILABLE
 
