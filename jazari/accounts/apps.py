@@ -6,5 +6,7 @@ from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
+    """People, roles and sign-in."""
+
     name = "jazari.accounts"
     label = "accounts"

@@ -6,6 +6,8 @@ from django.apps import AppConfig
 
 
 class PortalConfig(AppConfig):
+    """The frame of pages and the home page."""
+
     name = "jazari.portal"
     label = "portal"
 
