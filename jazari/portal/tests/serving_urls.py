@@ -7,13 +7,11 @@ import threading
 from types import SimpleNamespace
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import path
+from django.urls import include, path
 from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 
 from jazari.accounts.access import public, same_for_all, same_for_all_for
-from jazari.nodes import portal_urls
-from jazari.nodes.portal_urls import handler400, handler403, handler404, handler500  # noqa: F401
 
 state = SimpleNamespace(renderings=itertools.count(1), gate=threading.Event(), entered=threading.Semaphore(0))
 FILLING = "filling " * 100
@@ -95,9 +93,13 @@ def streaming(request: HttpRequest) -> StreamingHttpResponse:
 
 
 urlpatterns = [
-    *portal_urls.urlpatterns,
+    path("", include("jazari.nodes.portal_urls")),
     *(
         path(f"test/{view.__name__}/", view)
         for view in (shared, brief, own, with_cookie, failing, private, varying, slow, taking, streaming)
     ),
 ]
+handler400 = "jazari.portal.views.bad_request"
+handler403 = "jazari.portal.views.forbidden"
+handler404 = "jazari.portal.views.not_found"
+handler500 = "jazari.portal.views.failed"
