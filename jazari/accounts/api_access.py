@@ -1,27 +1,82 @@
-"""Who may call an operation of the public API: every operation says so, and what says nothing is refused.
+"""Who may call an operation of the JSON API: a token or a session, with the same permissions as pages.
 
     @router.get("items", auth=everybody, response=Items)
     @router.get("runs", auth=needs(Permission.FOLLOW_RUNS), response=Runs)
 
-A session of the portal is enough to read; changes need a token, since a browser sends its session along with whatever
-another site makes it ask.
+A token opens what its scopes name, and never more than its person's roles; a session needs the CSRF token for
+anything that changes. An operation that says nothing is refused to everybody (``nobody``).
 """
 
 from __future__ import annotations
 
-from django.http import HttpRequest
-from ninja.errors import AuthorizationError
-from ninja.security import HttpBearer
+from typing import Any
 
-from jazari.accounts.access import May, has_second_factor
-from jazari.accounts.rules import NEED_SECOND_FACTOR, Permission
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from ninja.security.base import AuthBase
 
-_READING = ("GET", "HEAD")
+from jazari.accounts.access import Access, Anyone, May, has_second_factor
+from jazari.accounts.queries import roles_of, token_of
+from jazari.accounts.rules import NEED_SECOND_FACTOR, READ, Permission
+
+_SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
-def everybody(request: HttpRequest) -> bool:  # noqa: ARG001  ninja's form
-    """Anybody may call the operation; its answer is the same for all, so it is kept as pages are."""
-    return True
+class ApiAccess(AuthBase):
+    """Ninja asks it before an operation: ``None`` is 401, ``PermissionDenied`` 403; afterwards ``request.may`` is set.
+
+    ``access`` is ``Anyone.PUBLIC``, ``Anyone.SIGNED_IN`` (a token needs the scope ``read``) or a permission.
+    """
+
+    openapi_type = "http"
+    openapi_scheme = "bearer"
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        super().__init__()
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The person, or True where nobody needs to be known."""
+        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._by_token(request, secret.strip())
+        if request.user.is_authenticated:
+            return self._by_session(request)
+        return True if self.access is Anyone.PUBLIC else None
+
+    def _by_token(self, request: HttpRequest, secret: str) -> Any:
+        token = token_of(secret)
+        if token is None:
+            return None
+        needed = self.access if isinstance(self.access, Permission) else READ
+        if self.access is not Anyone.PUBLIC and str(needed) not in token.scopes:
+            raise PermissionDenied("The token does not have the scope that this needs.")
+        request.user = token.person
+        return self._admit(request, second_factor=token.second_factor)
+
+    def _by_session(self, request: HttpRequest) -> Any:
+        if request.method not in _SAFE and _forged(request):
+            raise PermissionDenied("The CSRF token is missing or wrong.")
+        return self._admit(request, second_factor=has_second_factor(request))
+
+    def _admit(self, request: HttpRequest, *, second_factor: bool) -> Any:
+        may = request.may = May(roles_of(request.user))  # type: ignore[attr-defined]
+        if isinstance(self.access, Permission):
+            if not may.has(self.access):
+                raise PermissionDenied("None of your roles here allows this.")
+            if self.access in NEED_SECOND_FACTOR and not second_factor:
+                raise PermissionDenied("This needs a second factor: sign in with one, or make the token after that.")
+        return request.user
+
+
+everybody = ApiAccess(Anyone.PUBLIC)
+"""Anybody may call the operation; its answer is the same for all, so it is kept as pages are."""
+
+
+def needs(permission: Permission) -> ApiAccess:
+    """Only who holds ``permission``."""
+    return ApiAccess(permission)
 
 
 def nobody(request: HttpRequest) -> bool:  # noqa: ARG001  ninja's form
@@ -29,38 +84,12 @@ def nobody(request: HttpRequest) -> bool:  # noqa: ARG001  ninja's form
     return False
 
 
-def may_by_token(token: str) -> May | None:  # noqa: ARG001  no token is issued yet
-    """What the holder of an API token may do; None for a token that is not valid."""
-    return None
+def _forged(request: HttpRequest) -> bool:
+    """Whether a request that a session would carry comes from another site."""
+    check = CsrfViewMiddleware(_nothing)
+    check.process_request(request)
+    return check.process_view(request, _nothing, (), {}) is not None
 
 
-class Needs(HttpBearer):
-    """Admits who holds ``permission``, by a token or, to read, by a session."""
-
-    def __init__(self, permission: Permission) -> None:
-        super().__init__()
-        self._permission = permission
-
-    def __call__(self, request: HttpRequest) -> May | None:
-        """What the caller may do; None for a caller whom we do not know; ``AuthorizationError`` for one who may not."""
-        shown = "Authorization" in request.headers
-        may = super().__call__(request) if shown else self._by_session(request)
-        if may is not None and not may.has(self._permission):
-            raise AuthorizationError
-        needs_more = self._permission in NEED_SECOND_FACTOR and not shown
-        return None if needs_more and not has_second_factor(request) else may
-
-    def authenticate(self, request: HttpRequest, token: str) -> May | None:  # noqa: ARG002  ninja's form
-        """By a token."""
-        return may_by_token(token)
-
-    def _by_session(self, request: HttpRequest) -> May | None:
-        if request.method not in _READING or not request.user.is_authenticated:
-            return None
-        may: May = request.may  # type: ignore[attr-defined]
-        return may
-
-
-def needs(permission: Permission) -> Needs:
-    """Only who holds ``permission``."""
-    return Needs(permission)
+def _nothing(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()

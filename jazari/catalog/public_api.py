@@ -1,21 +1,18 @@
 """The catalogue as JSON for anybody: a router, which the node's API mounts under ``/api/v1/catalogue``.
 
-Reads only. Every answer carries an ``ETag`` made of the catalogue's version, and ``If-None-Match`` is answered with
-304; only ``verify`` is computed at each call. Errors are ``JazariError``, which the API that mounts this turns into
-answers.
+Reads only. Errors are ``JazariError``, which the API that mounts this turns into answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
+from jazari.accounts.api_access import everybody
 from jazari.catalog import queries
 from jazari.catalog.asking import MOST_CHOSEN, Question
 from jazari.catalog.facets import FACETS
@@ -29,7 +26,6 @@ router = Router(tags=["catalogue"])
 MOST_VERSIONS = 1000
 _MOST_COUNTED = 100
 Values = Annotated[list[str], Field(max_length=MOST_CHOSEN)]
-Operation = TypeVar("Operation", bound=Callable[..., Any])
 
 
 class Summary(Schema):
@@ -155,23 +151,8 @@ class Verification(Schema):
     steps: list[StepFacts]
 
 
-def conditional(operation: Operation) -> Operation:
-    """Answer 304 where the caller has the answer of this version of the catalogue, and name the version."""
-
-    @wraps(operation)
-    def answer(request: HttpRequest, response: HttpResponse, **arguments: Any) -> Any:
-        etag = f'"{queries.catalogue_version()}"'
-        if etag in request.headers.get("If-None-Match", ""):
-            return HttpResponse(status=304, headers={"ETag": etag})
-        response["ETag"] = etag
-        return operation(request, response, **arguments)
-
-    return cast(Operation, answer)
-
-
-@router.get("", response=Listing, auth=None, operation_id="list_catalogue")
-@conditional
-def list_items(request: HttpRequest, response: HttpResponse, asked: Query[Asked]) -> dict[str, Any]:  # noqa: ARG001
+@router.get("", response=Listing, auth=everybody, operation_id="list_catalogue")
+def list_items(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:  # noqa: ARG001
     """Search, with facets counted among the hits."""
     chosen = {name: values for name in FACETS if (values := getattr(asked, name))}
     page = Question(asked.q, chosen, asked.sort, asked.page, everything=True).answer(asked.titles, asked.size)
@@ -188,45 +169,42 @@ def list_items(request: HttpRequest, response: HttpResponse, asked: Query[Asked]
     }
 
 
-@router.get("{institute}/{kind}/{name}", response=Item, auth=None, operation_id="latest_of_catalogue")
-@conditional
-def latest(request: HttpRequest, response: HttpResponse, address: Path[Address]) -> dict[str, Any]:  # noqa: ARG001
+@router.get("{institute}/{kind}/{name}", response=Item, auth=everybody, operation_id="latest_of_catalogue")
+def latest(request: HttpRequest, address: Path[Address]) -> dict[str, Any]:  # noqa: ARG001
     """The latest version of a record."""
     return _item(queries.get_item(address.series))
 
 
-@router.get("{institute}/{kind}/{name}/versions", response=list[Summary], auth=None, operation_id="catalogue_versions")
-@conditional
-def versions(request: HttpRequest, response: HttpResponse, address: Path[Address]) -> list[dict[str, Any]]:  # noqa: ARG001
+@router.get(
+    "{institute}/{kind}/{name}/versions", response=list[Summary], auth=everybody, operation_id="catalogue_versions"
+)
+def versions(request: HttpRequest, address: Path[Address]) -> list[dict[str, Any]]:  # noqa: ARG001
     """All versions, the newest first."""
     newest = queries.get_item(address.series)
     rows = CatalogItem.objects.filter(series=newest.series).order_by("-version")[:MOST_VERSIONS]
     return [_summary(item) for item in rows]
 
 
-@router.get("{institute}/{kind}/{name}/{version}", response=Item, auth=None, operation_id="catalogue_item")
-@conditional
-def one(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
+@router.get("{institute}/{kind}/{name}/{version}", response=Item, auth=everybody, operation_id="catalogue_item")
+def one(request: HttpRequest, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
     """One version of a record."""
     return _item(queries.get_item(address.ref))
 
 
-@router.get("{institute}/{kind}/{name}/{version}/record", response=Any, auth=None, operation_id="catalogue_record")
-@conditional
-def signed_record(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> HttpResponse:  # noqa: ARG001
+@router.get("{institute}/{kind}/{name}/{version}/record", response=Any, auth=everybody, operation_id="catalogue_record")
+def signed_record(request: HttpRequest, address: Path[VersionAddress]) -> HttpResponse:  # noqa: ARG001
     """The signed record, byte for byte as its line in the log."""
     content = queries.get_item(address.ref).record.encode()
-    return HttpResponse(content, content_type="application/json", headers={"ETag": response["ETag"]})
+    return HttpResponse(content, content_type="application/json")
 
 
 @router.get(
     "{institute}/{kind}/{name}/{version}/provenance",
     response=Provenance,
-    auth=None,
+    auth=everybody,
     operation_id="catalogue_provenance",
 )
-@conditional
-def provenance(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
+def provenance(request: HttpRequest, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
     """What the record rests on and what rests on it, a few steps both ways."""
     lineage = lineage_of(queries.get_item(address.ref))
     return {
@@ -239,9 +217,16 @@ def provenance(request: HttpRequest, response: HttpResponse, address: Path[Versi
 
 
 @router.get(
-    "{institute}/{kind}/{name}/{version}/verify", response=Verification, auth=None, operation_id="verify_catalogue_item"
+    "{institute}/{kind}/{name}/{version}/verify",
+    response=Verification,
+    auth=everybody,
+    operation_id="verify_catalogue_item",
 )
-def verify(request: HttpRequest, response: HttpResponse, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
+def verify(
+    request: HttpRequest,  # noqa: ARG001  ninja names it
+    response: HttpResponse,
+    address: Path[VersionAddress],
+) -> dict[str, Any]:
     """Verify the record now, step by step, from the pinned root to its files."""
     response["Cache-Control"] = "no-store"
     proof = verify_item(this_home(), queries.get_item(address.ref))

@@ -21,15 +21,19 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.views import openapi_json
 from ninja.operation import Operation
 
-from jazari.accounts.access import public, same_for_all
-from jazari.accounts.api_access import everybody, nobody
+from jazari.accounts.access import Anyone, access_of_operation, public, same_for_all
+from jazari.accounts.api_access import ApiAccess, everybody, nobody
+from jazari.catalog.public_api import router as catalogue
+from jazari.catalog.queries import catalogue_version
 from jazari.core.errors import JazariError
 from jazari.federation.http import error_document, http_status
 from jazari.federation.public_api import router as institutes
+from jazari.gateway.public_api import router as gateway
+from jazari.governance.public_api import router as audit
 from jazari.nodes.api_limits import seconds_to_wait
-from jazari.portal.freshness import catalogue_version
 from jazari.settings.home import LANGUAGES
 from jazari.settings.runtime import this_home
+from jazari.studies.public_api import router as studies
 
 PREFIX = "/api/v1/"
 _CODES = {400: "api.bad-request", 401: "api.sign-in", 403: "api.not-allowed", 404: "api.not-found",
@@ -104,7 +108,7 @@ class PublicApi(NinjaAPI):
             return self._not_called_so(request, response) if response.status_code == 405 else response
 
         reading = [operation for operation in operations if "GET" in operation.methods]
-        if reading and all(everybody in operation.auth_callbacks for operation in reading):
+        if reading and all(access_of_operation(operation) is Anyone.PUBLIC for operation in reading):
             same_for_all(opened)
         return public(opened)
 
@@ -135,7 +139,14 @@ api = PublicApi(
     urls_namespace="api-1",
     auth=nobody,
 )
-api.add_router("institutes", institutes)
+for place, router in {
+    "institutes": institutes,
+    "catalogue": catalogue,
+    "studies": studies,
+    "gateway": gateway(ApiAccess),
+    "audit": audit(ApiAccess),
+}.items():
+    api.add_router(place, router)
 
 
 @api.exception_handler(JazariError)

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from jazari.federation.http import Application, Receive, Scope, Send, SmallBodies
 from jazari.portal.assets import digest, static_files
-from jazari.portal.freshness import catalogue_version
+from jazari.portal.freshness import network_version
 from jazari.portal.packing import Headers, is_text, pack, takes_gzip
 from jazari.portal.page_cache import PageCache
 
@@ -23,7 +23,7 @@ _FOR_GOOD = b"public, max-age=31536000, immutable"
 def as_one_application(pages: Application, origin: str) -> Application:
     """``pages`` under ``origin``, with the static files and the kept pages before them."""
     bounded = SmallBodies(pages, LARGEST_BODY, BODY_SECONDS)
-    return Addressed(Static(PageCache(bounded, catalogue_version)), origin)
+    return Addressed(Static(PageCache(bounded, network_version)), origin)
 
 
 class Addressed:

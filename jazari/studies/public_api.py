@@ -1,19 +1,17 @@
 """Studies, runs and results as JSON, for the portal's public API: what its pages show, typed and paged.
 
-What is published is open to everybody. Where a run stands is for who may follow runs (``request.may``, which the
-portal's access check sets for people and for tokens alike).
+What is published is open to everybody. Where a run stands is for who may follow runs.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from jazari.accounts.access import May
+from jazari.accounts.api_access import everybody, needs
 from jazari.accounts.rules import Permission
 from jazari.core import clock
 from jazari.studies import queries
@@ -126,7 +124,7 @@ class ResultFacts(Schema):
     values: dict[str, Any]
 
 
-@router.get("", response=StudyPage, auth=None, summary="Studies, newest first")
+@router.get("", response=StudyPage, auth=everybody, summary="Studies, newest first")
 def get_studies(
     request: HttpRequest,  # noqa: ARG001  ninja names it
     show: Show = Show.ALL,
@@ -138,23 +136,25 @@ def get_studies(
     return {"items": found.lines, "page": found.number, "pages": found.pages, "total": found.total}
 
 
-@router.get("/study/{namespace}/{name}/{version}", response=StudyFacts, auth=None, summary="One study")
+@router.get("/study/{namespace}/{name}/{version}", response=StudyFacts, auth=everybody, summary="One study")
 def get_study(request: HttpRequest, namespace: str, name: str, version: int) -> dict[str, Any]:  # noqa: ARG001
     """All about one study."""
     ref = reference("study", namespace, name, version)
     return queries.study_facts(this_node().records, ref, clock.now())
 
 
-@router.get("/result/{namespace}/{name}/{version}", response=ResultFacts, auth=None, summary="One result")
+@router.get("/result/{namespace}/{name}/{version}", response=ResultFacts, auth=everybody, summary="One result")
 def get_result(request: HttpRequest, namespace: str, name: str, version: int) -> dict[str, Any]:  # noqa: ARG001
     """A published result with its values."""
     return queries.result_facts(this_node(), reference("result", namespace, name, version))
 
 
-@router.get("/run/{namespace}/{name}/{version}", response=RunFacts, summary="Where a run stands")
-def get_run(request: HttpRequest, namespace: str, name: str, version: int) -> dict[str, Any]:
+@router.get(
+    "/run/{namespace}/{name}/{version}",
+    auth=needs(Permission.FOLLOW_RUNS),
+    response=RunFacts,
+    summary="Where a run stands",
+)
+def get_run(request: HttpRequest, namespace: str, name: str, version: int) -> dict[str, Any]:  # noqa: ARG001
     """Where a run stands; for who may follow runs."""
-    allowed: May | None = getattr(request, "may", None)
-    if allowed is None or not allowed.has(Permission.FOLLOW_RUNS):
-        raise PermissionDenied("None of your roles here follows runs.")
     return run_view(this_node(), reference("run", namespace, name, version))

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from jazari.accounts import operations, queries, tokens
 from jazari.accounts.access import Anyone
-from jazari.accounts.api_auth import ApiAccess
+from jazari.accounts.api_access import ApiAccess
 from jazari.accounts.errors import BadToken
 from jazari.accounts.models import ApiToken
 from jazari.accounts.rules import Permission, Role

@@ -86,15 +86,6 @@ def test_a_verification_without_a_network_is_refused_with_a_sentence() -> None:
     assert json.loads(answer.content)["error"]["message"]
 
 
-def test_the_same_version_of_the_catalogue_is_not_sent_again() -> None:
-    first = Client().get(BASE)
-    assert Client().get(BASE, headers={"if-none-match": first["ETag"]}).status_code == 304
-    update_index(Logs(record("sale/dataset/late@1", dataset_card("Nouveau"))))
-    again = Client().get(BASE, headers={"if-none-match": first["ETag"]})
-    assert again.status_code == 200
-    assert again["ETag"] != first["ETag"]
-
-
 @pytest.mark.parametrize(
     ("address", "status"),
     [

@@ -214,14 +214,14 @@ def test_what_says_nothing_is_refused_to_everybody(people: People) -> None:
 
 @pytest.mark.usefixtures("guarded")
 def test_a_password_alone_does_not_open_what_needs_a_second_factor(people: People) -> None:
-    assert statuses(people.client(Role.OPERATOR, second_factor=False))["keys"] == 401
+    assert statuses(people.client(Role.OPERATOR, second_factor=False))["keys"] == 403
 
 
 @pytest.mark.usefixtures("guarded")
 def test_a_session_changes_nothing_for_another_site_could_ask_in_its_name(people: People) -> None:
-    client = people.client(Role.RESEARCHER)
+    client = people.client(Role.RESEARCHER, enforce_csrf_checks=True)
     assert client.get("/api/v1/runs").status_code == 200
-    assert client.post("/api/v1/runs").status_code == 401
+    assert client.post("/api/v1/runs").status_code == 403
 
 
 @pytest.mark.usefixtures("guarded")
