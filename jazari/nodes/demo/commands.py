@@ -46,6 +46,7 @@ def demo(
         with story.told():
             _conclude(story, report, console)
             if not exit_:
+                story.show_portals()
                 console.print(f"The network serves from {place}: Ctrl-C stops it.")
                 signal.sigwait({signal.SIGINT, signal.SIGTERM})
     finally:

@@ -69,11 +69,12 @@ def found(network: DemoNetwork) -> None:
     """Board members make their keys; the Root is created and two of three sign it."""
     run = network.operator.run
     at_once(lambda member: run("board", "key", "create", network.board_key(member), "--plain"), BOARD)
-    web, engine = free_ports(2)
+    web, engine, portal = free_ports(3)
     public = [word for member in BOARD for word in ("--board", f"{network.board_key(member)}.pub")]
     created = run(
         "root", "create", "Jazari", *public, "--threshold", "2", "--url", f"https://127.0.0.1:{web}",
-        "--engine-port", str(engine), "--title", "fr=Jazari Root", "--title", "ar=جزري روت", "--plain",
+        "--engine-port", str(engine), "--portal-port", str(portal),
+        "--title", "fr=Jazari Root", "--title", "ar=جزري روت", "--plain",
         home=network.root,
     )  # fmt: skip
     sign(network, Path(created["ceremony"]), BOARD[:2])
@@ -95,13 +96,15 @@ def _review_and_sign(network: DemoNetwork, member: str, copy: Path) -> None:
 
 def create_institutes(network: DemoNetwork, names: dict[str, dict[str, str]]) -> None:
     """Each institute makes its home and keys; the steward's key is kept apart from the home."""
-    ports = dict(zip((site.namespace for site in network.sites), free_ports(len(network.sites)), strict=True))
+    numbers = free_ports(2 * len(network.sites))
+    ports = {site.namespace: numbers[2 * place : 2 * place + 2] for place, site in enumerate(network.sites)}
 
     def create(site: Site) -> None:
+        web, portal = ports[site.namespace]
         network.operator.run(
             "institute", "create", site.namespace, "--title", f"fr={site.title_fr}",
             "--title", f"ar=معهد الجزري، {names[site.region]['ar']}", "--region", site.region,
-            "--port", str(ports[site.namespace]), "--steward-key", steward_key(network, site.namespace),
+            "--port", str(web), "--portal-port", str(portal), "--steward-key", steward_key(network, site.namespace),
             "--steward-plain", "--plain", home=network.home(site.namespace),
         )  # fmt: skip
 

@@ -23,6 +23,7 @@ class Report:
     model: dict[str, Any] = field(default_factory=dict)
     gateway: dict[str, Any] = field(default_factory=dict)
     verification: dict[str, Any] = field(default_factory=dict)
+    portals: list[dict[str, Any]] = field(default_factory=list)
     seconds_total: float = 0.0
     peak_memory_mb: float = 0.0
     plot: str = ""
@@ -39,6 +40,7 @@ class Report:
             "model": self.model,
             "gateway": self.gateway,
             "attacks": self.attacks,
+            "portals": self.portals,
             "plot": self.plot,
             "seconds_total": round(self.seconds_total, 2),
             "peak_memory_mb": round(self.peak_memory_mb, 1),

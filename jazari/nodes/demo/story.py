@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jazari.nodes.demo import attacks, inference, modelling, outsider, studying
+from jazari.nodes.demo import attacks, inference, modelling, outsider, portals, studying
 from jazari.nodes.demo.comparison import largest_difference
 from jazari.nodes.demo.data import SITES, region_names
 from jazari.nodes.demo.founding import DemoNetwork, at_once, create_institutes, enrol, found
@@ -30,6 +30,7 @@ class Story:
         self.console = console
         self.report = Report(institutes=[site.namespace for site in self.network.sites])
         self.studies: list[studying.StudyOutcome] = []
+        self.people: list[portals.MadeUpPerson] = []
         self._started = time.monotonic()
 
     @contextmanager
@@ -41,6 +42,7 @@ class Story:
             self._infer()
             self._verify()
             self._attack()
+            self._open_portals()
             self.report.peak_memory_mb = memory.megabytes
             self.report.seconds_total = time.monotonic() - self._started
             yield
@@ -183,6 +185,22 @@ class Story:
             self.report.attacks.append(outcome)
             verdict = "refused" if outcome["refused"] else "NOT REFUSED"
             self._say(f"{verdict}: {outcome['message']}")
+
+    def _open_portals(self) -> None:
+        with self._step("People are invited, open accounts at the portals and sign in"):
+            self.people = portals.open_portals(self.network)
+        for person in self.people:
+            facts = {"node": person.node, "address": person.origin, "email": person.email, "roles": list(person.roles)}
+            self.report.portals.append(facts)
+
+    def show_portals(self) -> None:
+        """Print where the portals are and as whom one can sign in; for a network that goes on serving."""
+        table = Table(title="Portals and made-up people to sign in as", title_justify="left")
+        for title in ("portal", "e-mail", "password", "roles"):
+            table.add_column(title, overflow="fold")
+        for person in self.people:
+            table.add_row(person.origin, person.email, person.password, ", ".join(person.roles))
+        self.console.print(table)
 
     @contextmanager
     def _step(self, text: str) -> Iterator[None]:
