@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, str] = {
     "namespace": "nowhere",
     "institute": "nowhere",
     "alias": "nowhere",
+    "key_id": "nothing",
+    "file": "plot.svg",
     "call": "rc-0",
     "name": "nothing",
     "kind": "dataset",
