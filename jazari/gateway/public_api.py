@@ -160,7 +160,7 @@ def project(request: HttpRequest, name: Word) -> Document:  # noqa: ARG001  ninj
 
 def keys(request: HttpRequest, asked: Query[KeysAsked]) -> Document:
     """Keys: what each is for; never the keys themselves, which are kept nowhere."""
-    return _part(request, asked, queries.list_keys(asked.project, over=asked.over), documents.key_document)
+    return _part(request, asked, queries.list_keys(asked.project, over=asked.over), queries.key_facts)
 
 
 def receipts(request: HttpRequest, asked: Query[ReceiptsAsked]) -> Document:  # noqa: ARG001  ninja's form

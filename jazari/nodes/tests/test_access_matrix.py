@@ -117,7 +117,8 @@ def asks_for_second_factor(answer: Any) -> bool:
 
 
 def is_refused(answer: Any) -> bool:
-    return answer.status_code == 403
+    """By who asks; what a page itself refuses, as on a node of no network, has a page of its own."""
+    return answer.status_code == 403 and "federation/refusal.html" not in [part.name for part in answer.templates]
 
 
 def is_open(answer: Any) -> bool:
