@@ -118,7 +118,8 @@ def asks_for_second_factor(answer: Any) -> bool:
 
 def is_refused(answer: Any) -> bool:
     """By who asks; what a page itself refuses, as on a node of no network, has a page of its own."""
-    return answer.status_code == 403 and "federation/refusal.html" not in [part.name for part in answer.templates]
+    of_the_page = "federation/refusal.html" in [part.name for part in answer.templates]
+    return answer.status_code == 403 and not of_the_page and not answer["Content-Type"].startswith("text/plain")
 
 
 def is_open(answer: Any) -> bool:
