@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from jazari.accounts.access import may, public
+from jazari.accounts.access import may, public, same_for_all_for
 from jazari.core import clock
 from jazari.core.errors import JazariError
 from jazari.settings.runtime import this_home
@@ -21,9 +21,12 @@ from jazari.studies.pages.node import plainly, reference, this_node, titles
 from jazari.trust.records import Record
 
 MOST_PAGES = 1_000_000
+KEPT_SECONDS = 5.0
+"""What this node hears of a run changes no record, and a study expires: so old may a page be."""
 
 
 @public
+@same_for_all_for(KEPT_SECONDS)
 @require_safe
 @plainly
 def index(request: HttpRequest) -> HttpResponse:
@@ -47,6 +50,7 @@ def _number(text: str) -> int:
 
 
 @public
+@same_for_all_for(KEPT_SECONDS)
 @require_safe
 @plainly
 def study(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
