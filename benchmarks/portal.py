@@ -47,13 +47,15 @@ SMOKE = Size(cards=200, seconds=1.0, pages=10, of_each=2, turns=1, unread=10, st
 
 @dataclass
 class Page:
-    """What was measured of one kind of page. ``status``: what it answered when it was first asked for."""
+    """What was measured of one kind of page. ``status``: what it answered when it was first asked for;
+    ``processor_ms``: what the portal's process used for one of those that were asked for one after another."""
 
     path: str
     who: str
     status: int = 0
     pace: Pace | None = None
     alone: Seen = field(default_factory=Seen)
+    processor_ms: float = 0.0
     weight: Weight | None = None
 
 
@@ -67,6 +69,7 @@ class Found:
     memory: dict[str, float] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
     unread: Seen = field(default_factory=Seen)
+    processor_ms: dict[str, float] = field(default_factory=dict)
     whole: dict[str, Seen] = field(default_factory=dict)
     part: dict[str, Seen] = field(default_factory=dict)
     browser_missing: str = ""
@@ -82,13 +85,18 @@ def run(options: Options) -> Outcome:
         _starts(found, home)
         with _running(home) as program:
             found.memory["before anybody asked"] = program.memory()
-            asker, researcher = Asker(home.origin), Asker(home.origin, home.cookie)
-            _pages(found, home, asker, researcher)
-            _unread(found, asker, cards)
-            _search(found, asker, cards)
-            _browser(found, home)
-            found.memory["after all of this"] = program.memory()
+            measure(found, home, program, cards)
     return portal_findings.outcome(found)
+
+
+def measure(found: Found, home: PortalHome, program: Program, cards: MadeUp) -> None:
+    """Everything that is asked of a portal that runs, and its memory after that."""
+    asker, researcher = Asker(home.origin), Asker(home.origin, home.cookie)
+    _pages(found, home, program, asker, researcher)
+    _unread(found, program, asker, cards)
+    _search(found, program, asker, cards)
+    _browser(found, home)
+    found.memory["after all of this"] = program.memory()
 
 
 @contextmanager
@@ -125,44 +133,59 @@ def card_address(number: int) -> str:
     return f"/catalogue/institute-0/dataset/set-{number}/1/"
 
 
-def _pages(found: Found, home: PortalHome, asker: Asker, researcher: Asker) -> None:
+def _pages(found: Found, home: PortalHome, program: Program, asker: Asker, researcher: Asker) -> None:
     anonymous = {
         "home": "/", "catalogue": "/catalogue/", "card": card_address(1), "institutes": "/institutes/",
         "institute": "/institutes/rabat/", "studies": "/studies/", "study": home.study, "result": home.result,
     }  # fmt: skip
     for name, path in anonymous.items():
-        found.pages[name] = _page(found.size, asker, Page(path, "anybody"))
-    found.pages["run"] = _page(found.size, researcher, Page(home.run, "a researcher"))
-    found.pages["home, signed in"] = _page(found.size, researcher, Page("/", "a researcher"))
-    found.pages["card, signed in"] = _page(found.size, researcher, Page(card_address(1), "a researcher"))
+        found.pages[name] = _page(found.size, program, asker, Page(path, "anybody"))
+    found.pages["run"] = _page(found.size, program, researcher, Page(home.run, "a researcher"))
+    found.pages["home, signed in"] = _page(found.size, program, researcher, Page("/", "a researcher"))
+    found.pages["card, signed in"] = _page(found.size, program, researcher, Page(card_address(1), "a researcher"))
 
 
-def _page(size: Size, asker: Asker, page: Page) -> Page:
+def _page(size: Size, program: Program, asker: Asker, page: Page) -> Page:
     page.status = asker.fetch(page.path)[0]
     if page.status == 200:
         page.weight = weigh(asker, page.path)
-        page.alone = asker.one_by_one([page.path] * size.pages)
+        with _counted(program) as used:
+            page.alone = asker.one_by_one([page.path] * size.pages)
+        page.processor_ms = used[0] / size.pages
         page.pace = most_a_second(asker, [page.path], size.seconds)
     return page
 
 
-def _unread(found: Found, asker: Asker, cards: MadeUp) -> None:
+@contextmanager
+def _counted(program: Program) -> Iterator[list[float]]:
+    """A list with the milliseconds of processor time that the program used during the block."""
+    before, used = program.processor_seconds(), [0.0]
+    yield used
+    used[0] = (program.processor_seconds() - before) * 1000
+
+
+def _unread(found: Found, program: Program, asker: Asker, cards: MadeUp) -> None:
     """Cards that nobody has read before: nothing of them is kept."""
     names = cards.namespaces()
     paths = [
         f"/catalogue/{names[number % len(names)]}/dataset/set-{2 + number // len(names)}/1/"
         for number in range(found.size.unread)
     ]
-    found.unread = asker.one_by_one(paths)
+    with _counted(program) as used:
+        found.unread = asker.one_by_one(paths)
+    found.processor_ms["a card that nobody has read"] = used[0] / len(paths)
 
 
-def _search(found: Found, asker: Asker, cards: MadeUp) -> None:
+def _search(found: Found, program: Program, asker: Asker, cards: MadeUp) -> None:
     asked = questions(cards, found.size.of_each)
-    for turn in range(found.size.turns):
-        for part, seen in ((False, found.whole), (True, found.part)):
-            for kind, several in asked.items():
-                answers = asker.one_by_one([address_of(one, turn) for one in several], part=part)
-                seen.setdefault(kind, Seen()).add(answers)
+    count = found.size.turns * sum(map(len, asked.values()))
+    for part, name, seen in ((False, "a search", found.whole), (True, "the part that answers", found.part)):
+        with _counted(program) as used:
+            for turn in range(found.size.turns):
+                for kind, several in asked.items():
+                    answers = asker.one_by_one([address_of(one, turn) for one in several], part=part)
+                    seen.setdefault(kind, Seen()).add(answers)
+        found.processor_ms[name] = used[0] / count
 
 
 def _browser(found: Found, home: PortalHome) -> None:

@@ -51,7 +51,11 @@ def _search(found: Found) -> list[Finding]:
             findings.append(Finding(f"{what}, questions that failed", str(together.failed), "0", met=False))
     unread = found.unread
     told = f"{percentile(unread, 0.5):.1f} and {percentile(unread, 0.99):.1f} ms"
-    findings.append(Finding("a card that nobody has read, p50 and p99", told))
+    used = ", ".join(f"{name} {spent:.1f} ms" for name, spent in found.processor_ms.items())
+    findings += [
+        Finding("a card that nobody has read, p50 and p99", told),
+        Finding("processor time of the portal, mean", used),
+    ]
     if unread.failed or not unread.whole:
         findings.append(Finding("cards that could not be read", str(unread.failed), "0", met=False))
     return findings
@@ -95,7 +99,15 @@ def _process(found: Found) -> list[Finding]:
 
 def _tables(found: Found) -> list[tuple[str, list[str], list[list[str]]]]:
     pages = [[name, page.who, *_figures(page)] for name, page in found.pages.items()]
-    header = ["page", "asked by", "pages a second", "p50 / p99 ms, one reader", "bytes", "as it travels"]
+    header = [
+        "page",
+        "asked by",
+        "pages a second",
+        "p50 / p99 ms, one reader",
+        "processor ms",
+        "bytes",
+        "as it travels",
+    ]
     kinds = [
         [kind, *(f"{percentile(seen[kind], 0.5):.1f} / {percentile(seen[kind], 0.99):.1f}" for seen in
          (found.whole, found.part))] for kind in found.whole
@@ -116,9 +128,10 @@ def _name(address: str) -> str:
 
 def _figures(page: Page) -> list[str]:
     if page.pace is None or page.weight is None:
-        return [f"status {page.status}", "", "", ""]
+        return [f"status {page.status}", "", "", "", ""]
     alone = f"{percentile(page.alone, 0.5):.1f} / {percentile(page.alone, 0.99):.1f}"
-    return [f"{page.pace.a_second:,.0f}", alone, f"{page.weight.raw:,}", f"{page.weight.packed:,}"]
+    used = f"{page.processor_ms:.2f}"
+    return [f"{page.pace.a_second:,.0f}", alone, used, f"{page.weight.raw:,}", f"{page.weight.packed:,}"]
 
 
 def _measured(found: Found) -> dict[str, Any]:
@@ -129,6 +142,7 @@ def _measured(found: Found) -> dict[str, Any]:
         "start_median": round(median(found.starts), 3),
         "memory_mb": {name: round(size, 1) for name, size in found.memory.items()},
         "pages": {name: _page_figures(page) for name, page in found.pages.items()},
+        "processor_ms": found.processor_ms,
         "unread_card_ms": _milliseconds(found.unread),
         "search_ms": {kind: _milliseconds(seen) for kind, seen in found.whole.items()},
         "search_part_ms": {kind: _milliseconds(seen) for kind, seen in found.part.items()},
@@ -146,6 +160,7 @@ def _page_figures(page: Page) -> dict[str, Any]:
         "path": page.path,
         "status": page.status,
         "pace": vars(page.pace) if page.pace else None,
+        "processor_ms": round(page.processor_ms, 3),
         "alone_ms": _milliseconds(page.alone),
         "bytes": vars(page.weight) if page.weight else None,
     }

@@ -50,7 +50,7 @@ class PortalHome:
     def start(self) -> Program:
         """Its portal, ready to answer."""
         config = Home.open(self.path).config
-        command = [sys.executable, "-m", "jazari.nodes.portal", self.path]
+        command = [sys.executable, "-m", "jazari.nodes.portal", str(self.path)]
         ready = f"http://127.0.0.1:{config.portal_port}/healthz"
         return Program(command, self.path / "run" / "portal.log", ready)
 
@@ -65,7 +65,8 @@ def portal_home(cards: int) -> Iterator[PortalHome]:
         opened = Home.open(home)
         opened.write(replace(opened.config, portal_port=free_ports(1)[0]))
         cookie = _step("people", home, kept / "home" / "db.sqlite3")["cookie"]
-        yield PortalHome(home, *(_page(facts[kind]) for kind in ("study", "run", "result")), cookie)
+        study, run, result = (_page(facts[kind]) for kind in ("study", "run", "result"))
+        yield PortalHome(home, study, run, result, cookie)
 
 
 def _one_run(home: Path) -> dict[str, str]:
