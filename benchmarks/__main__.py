@@ -28,6 +28,7 @@ NAMES = {
     "secure_scale": "how round time, the Root's memory and bytes grow from 4 to 1,000 institutes",
     "gateway": "what the inference gateway adds to a call, how many it carries, its memory; beside LiteLLM's proxy",
     "catalogue_search": "milliseconds of a search with facets over 100,000 cards, and of the answer as a page",
+    "portal": "pages a second, milliseconds and bytes of the portal's pages, a slow line, memory and start",
     "demo": "seconds and memory of the whole demo",
 }
 

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -235,14 +236,19 @@ def _tick(writer: int, start: float, rate: float, count: int) -> None:
 
 def as_fast_as_it_can(target: Target, request: bytes, count: int, connections: int) -> Seen:
     """``count`` requests on ``connections`` connections, each sent when the one before is answered (a closed loop)."""
-    return uvloop.run(_as_fast_as_it_can(target, request, count, connections))
+    return each_in_turn(target, [request] * count, connections)
 
 
-async def _as_fast_as_it_can(target: Target, request: bytes, count: int, connections: int) -> Seen:
+def each_in_turn(target: Target, requests: Sequence[bytes], connections: int) -> Seen:
+    """The same for ``requests`` that differ, in their order."""
+    return uvloop.run(_each_in_turn(target, requests, connections))
+
+
+async def _each_in_turn(target: Target, requests: Sequence[bytes], connections: int) -> Seen:
     pool = _Pool(target)
     await pool.warm(connections)
     start = time.perf_counter()
-    for _ in range(count):
+    for request in requests:
         await pool.at_most(connections - 1)
         await pool.ask(request, time.perf_counter())
     await pool.at_most(0)

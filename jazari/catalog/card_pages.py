@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from jazari.accounts.access import public
+from jazari.accounts.access import public, same_for_all
 from jazari.catalog import queries
 from jazari.catalog.card_facts import facts_of
 from jazari.catalog.changes import changes_between
@@ -36,6 +36,7 @@ _SAID_ELSEWHERE = ("title", "description", "purpose")
 
 
 @public
+@same_for_all
 @require_safe
 def card(request: HttpRequest, namespace: str, kind: str, name: str, version: int = 0) -> HttpResponse:
     """A card: this version, or the latest."""
@@ -101,6 +102,7 @@ def _versions(item: CatalogItem) -> list[CatalogItem]:
 
 
 @public
+@same_for_all
 @require_safe
 def changes(request: HttpRequest, namespace: str, kind: str, name: str) -> HttpResponse:
     """What differs between two versions: ``?from=1&to=2``, else the last two."""
@@ -138,6 +140,7 @@ def verify(request: HttpRequest, namespace: str, kind: str, name: str, version: 
 
 
 @public
+@same_for_all
 @require_safe
 def record_json(_request: HttpRequest, namespace: str, kind: str, name: str, version: int) -> HttpResponse:
     """The signed record, byte for byte as its line in the log."""
@@ -146,6 +149,7 @@ def record_json(_request: HttpRequest, namespace: str, kind: str, name: str, ver
 
 
 @public
+@same_for_all
 @require_safe
 def croissant(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """A data set as Croissant 1.0."""
@@ -167,6 +171,7 @@ def _files_url(origin: str) -> str:
 
 
 @public
+@same_for_all
 @require_safe
 def bibtex(request: HttpRequest, namespace: str, kind: str, name: str, version: int) -> HttpResponse:
     """How to cite this version."""

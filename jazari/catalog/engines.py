@@ -14,7 +14,8 @@ A later migration that makes SQLite rebuild the items' table (most alterations d
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import connection
@@ -73,32 +74,59 @@ def newest(words: Asked, facets: Asked, limit: int, column: Column = "search_tex
     Both come from ``normalise.query_keys`` and ``facets.key``. Keys are letters and digits, so quoting them is enough
     to keep both engines' query syntax out, and they are passed as a parameter anyway.
     """
+    if column == "search_title":
+        words = [[title_key(key) for key in keys] for keys in words]
     asked = [(name, keys) for name, keys in ((column, words), ("search_facets", facets)) if keys]
-    sqlite = connection.vendor != "postgresql"
-    sql, parameters = (_sqlite if sqlite else _postgresql)(asked)
-    return [place for (place,) in _rows(sql, [*parameters, limit])]
+    sql, parameters = (_postgresql if _is_postgresql() else _sqlite)(asked)
+    ((text,),) = _rows(f"SELECT {_joined('place', 44)} FROM ({sql}) found", [*parameters, limit])
+    return sorted(map(int, text.split(",")), reverse=True) if text else []
 
 
-def titles_of(places: Sequence[int]) -> dict[int, str]:
-    """What the items at ``places`` are sorted by (see ``facets.sort_titles``)."""
-    return dict(_at(places, "i.place, i.sort_titles"))
+def title_key(key: str) -> str:
+    """How ``key`` stands in a title: apart from the same word elsewhere, so that rare words of titles stay rare."""
+    return f"t{key}"
 
 
-def facets_of(places: Sequence[int]) -> str:
-    """The facets of all items at ``places`` as one text: thousands of rows would cost more than what is in them."""
-    joined = (
-        "string_agg(i.facets, chr(31))" if connection.vendor == "postgresql" else "group_concat(i.facets, char(31))"
-    )
-    ((text,),) = _at(places, joined)
-    return text or ""
+@dataclass(frozen=True)
+class Listing:
+    """The facets of many items as one text, and what each is sorted by (see ``facets.sort_titles``), by place.
+
+    Thousands of rows would cost more than what is in them: each column comes as one text.
+    """
+
+    facets: str
+    titles: Mapping[int, str]
 
 
-def _at(places: Sequence[int], what: str) -> list[Any]:
-    if connection.vendor == "postgresql":
-        return _rows(f"SELECT {what} FROM {TABLE} i WHERE i.place = ANY(%s)", [list(places)])
-    # In one parameter: SQLite takes a limited number of them.
-    items = f"json_each(%s) j CROSS JOIN {TABLE} i INDEXED BY {LISTING}"
-    return _rows(f"SELECT {what} FROM {items} WHERE i.place = j.value", [json.dumps(list(places))])
+def listing_of(places: Sequence[int], *, titled: bool) -> Listing:
+    """Of the items at ``places``; without titles unless ``titled``."""
+    joined = _joined("i.facets", 31)
+    if not titled:
+        (facets,) = _at(places, joined)
+        return Listing(facets or "", {})
+    facets, numbers, titles = _at(places, f"{joined}, {_joined('i.place', 44)}, {_joined('i.sort_titles', 30)}")
+    by_place = zip(map(int, numbers.split(",")), titles.split("\x1e"), strict=True) if numbers else ()
+    return Listing(facets or "", dict(by_place))
+
+
+def _joined(column: str, character: int) -> str:
+    if _is_postgresql():
+        return f"string_agg({column}::text, chr({character}))"
+    return f"group_concat({column}, char({character}))"
+
+
+def _is_postgresql() -> bool:
+    return bool(connection.vendor == "postgresql")
+
+
+def _at(places: Sequence[int], what: str) -> tuple[str, ...]:
+    if _is_postgresql():
+        (found,) = _rows(f"SELECT {what} FROM {TABLE} i WHERE i.place = ANY(%s)", [list(places)])
+    else:
+        # In one parameter: SQLite takes a limited number of them.
+        items = f"json_each(%s) j CROSS JOIN {TABLE} i INDEXED BY {LISTING}"
+        (found,) = _rows(f"SELECT {what} FROM {items} WHERE i.place = j.value", [json.dumps(list(places))])
+    return tuple(found)
 
 
 def _rows(sql: str, parameters: list[Any]) -> list[Any]:
@@ -110,7 +138,7 @@ def _rows(sql: str, parameters: list[Any]) -> list[Any]:
 def _sqlite(asked: Sequence[tuple[str, Asked]]) -> tuple[str, list[str]]:
     if not asked:
         return f"SELECT place FROM {TABLE} INDEXED BY {LISTING} ORDER BY place DESC LIMIT %s", []
-    sql = f"SELECT rowid FROM {SEARCH} WHERE {SEARCH} MATCH %s ORDER BY rowid DESC LIMIT %s"
+    sql = f"SELECT rowid AS place FROM {SEARCH} WHERE {SEARCH} MATCH %s ORDER BY rowid DESC LIMIT %s"
     return sql, [" AND ".join(f"{column} : ({_all_of(keys, 'OR', 'AND', _QUOTE)})" for column, keys in asked)]
 
 

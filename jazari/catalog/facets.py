@@ -103,11 +103,11 @@ def sort_titles(title: Mapping[str, str]) -> str:
     return BETWEEN.join(_folded(in_language(title, language)) for language in LANGUAGES)
 
 
-def sort_title(titles: str, language: str) -> str:
-    """The beginning in ``language`` of what ``sort_titles`` wrote."""
-    parts = titles.split(BETWEEN)
+def sort_titles_in(language: str, texts: Iterable[str]) -> list[str]:
+    """The beginnings in ``language`` of what ``sort_titles`` wrote for each item; French ones for other languages."""
     number = LANGUAGES.index(language) if language in LANGUAGES else 0
-    return parts[number] if number < len(parts) else ""
+    missing = [""] * len(LANGUAGES)
+    return [(text.split(BETWEEN) if text else missing)[number] for text in texts]
 
 
 def _folded(text: str) -> str:

@@ -20,6 +20,7 @@ from django.db.models.functions import Replace
 
 from jazari.catalog import facets
 from jazari.catalog.cards.withdrawal import FINAL
+from jazari.catalog.engines import title_key
 from jazari.catalog.errors import CatalogError, IndexInconsistent, UnknownCardType
 from jazari.catalog.models import CatalogItem, CatalogReference, CatalogState, IndexedLog
 from jazari.catalog.normalise import index_text
@@ -236,7 +237,7 @@ def _item(record: Record, number: int) -> CatalogItem:
         facets=facets.encode(values),
         sort_titles=facets.sort_titles(title),
         search_facets=facets.keys_of(values),
-        search_title=index_text(title.values()),
+        search_title=" ".join(map(title_key, index_text(title.values()).split())),
         search_text=index_text([*names, *([] if problem else card_texts(record.card))]),
     )
 

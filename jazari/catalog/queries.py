@@ -11,14 +11,14 @@ from typing import Literal
 from django.db.models import Count, Q, QuerySet
 
 from jazari.catalog import facets
-from jazari.catalog.engines import Asked, facets_of, newest, titles_of
+from jazari.catalog.engines import Asked, listing_of, newest
 from jazari.catalog.errors import ItemNotFound
 from jazari.catalog.facets import EVIDENCE
 from jazari.catalog.models import CatalogItem, CatalogState
 from jazari.catalog.normalise import query_keys
 from jazari.trust.records import Record
 
-MOST_RANKED = 5000
+MOST_RANKED = 2000
 """So many of the newest hits are put in order; a question with more hits should be narrowed."""
 MOST_SHOWN = 200
 
@@ -97,10 +97,11 @@ def remembered(version: str, asked: Asked, keys: Asked, sort: Sort, language: st
     """The answer to a question in one version of the catalogue: its other pages, and who asks the same, cost little."""
     ordered = _ranked(asked, keys, sort)
     ranked = ordered[:most]
+    listing = listing_of(ranked, titled=sort == "title")
     if sort == "title":
-        titles = {place: facets.sort_title(text, language) for place, text in titles_of(ranked).items()}
-        ranked.sort(key=lambda place: titles.get(place, ""))
-    return _Found(ranked, len(ordered) > most, _counted(ranked))
+        titles = dict(zip(listing.titles, facets.sort_titles_in(language, listing.titles.values()), strict=True))
+        ranked = sorted((place for place in ranked if place in titles), key=titles.__getitem__)
+    return _Found(ranked, len(ordered) > most, _counted(listing.facets))
 
 
 def _ranked(asked: Asked, keys: Asked, sort: Sort) -> list[int]:
@@ -121,8 +122,8 @@ def _loaded(places: Sequence[int]) -> list[CatalogItem]:
     return [found[place] for place in places if place in found]
 
 
-def _counted(places: Sequence[int]) -> dict[str, list[tuple[str, int]]]:
-    counts = facets.count(facets_of(places))
+def _counted(texts: str) -> dict[str, list[tuple[str, int]]]:
+    counts = facets.count(texts)
     return {name: sorted(found.items(), key=lambda pair: (-pair[1], pair[0])) for name, found in counts.items()}
 
 

@@ -8,12 +8,13 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from jazari.accounts.access import public
+from jazari.accounts.access import public, same_for_all
 from jazari.catalog.asking import PAGE_SIZE, SORTS, Question, pages
 from jazari.catalog.labels import institute_names
 
 
 @public
+@same_for_all
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Search as one types, with facets; htmx asks for the part that answers, everybody else for the page."""

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from jazari.accounts.access import public
+from jazari.accounts.access import public, same_for_all_for
 from jazari.accounts.queries import shown_people
 from jazari.catalog import queries as catalogue
 from jazari.catalog.labels import KINDS, SECTOR_NAMES, institute_names
@@ -27,11 +27,14 @@ from jazari.trust.directory import DirectoryEntry
 
 RECENT_SECONDS = 300.0
 """So old may be what the Root said of who is online; what is older is told as past."""
+KEPT_SECONDS = 10.0
+"""Who is online, and who agreed to be named, changes no record: so old may a page be."""
 EACH = 5
 """Publications listed of each kind."""
 
 
 @public
+@same_for_all_for(KEPT_SECONDS)
 def institutes(request: HttpRequest) -> HttpResponse:
     """Every institute of the network in one line."""
     home = this_home()
@@ -58,6 +61,7 @@ def institutes(request: HttpRequest) -> HttpResponse:
 
 
 @public
+@same_for_all_for(KEPT_SECONDS)
 def institute(request: HttpRequest, namespace: str) -> HttpResponse:
     """One institute, or the Root's own node."""
     home = this_home()

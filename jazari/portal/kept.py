@@ -9,10 +9,17 @@ from dataclasses import dataclass
 
 from jazari.portal.packing import Headers, header, pack, with_vary, without
 
+FIELDS = ("Accept-Language", "Cookie", "Accept-Encoding", "HX-Request", "HX-History-Restore-Request")
+"""What a question is made of, besides its address."""
+VARIES = frozenset(field.lower().encode() for field in FIELDS)
+
 
 @dataclass(frozen=True)
 class Question:
-    """All that a page which is the same for everybody may depend on. ``fragment``: htmx asked for a part of it."""
+    """All that a page which is the same for everybody may depend on.
+
+    ``fragment``: htmx asked for a part of it, and not for a page of its history, which is a whole one.
+    """
 
     path: str
     query: bytes
@@ -35,7 +42,7 @@ class Page:
         """The page with headers that let browsers keep it and ask each time whether it is still so."""
         tag = b'W/"' + hashlib.sha256(content).hexdigest()[:24].encode() + b'"'
         plain = without(headers, b"content-length", b"cache-control", b"etag")
-        plain = with_vary(plain, "Accept-Language", "Cookie", "Accept-Encoding", "HX-Request")
+        plain = with_vary(plain, *FIELDS)
         return cls((*plain, (b"cache-control", b"no-cache"), (b"etag", tag)), pack(content), tag, until, len(content))
 
     @property
@@ -58,7 +65,7 @@ def may_be_kept(status: int, headers: Headers) -> bool:
         and not header(headers, b"set-cookie")
         and not header(headers, b"content-encoding")
         and not any(word in rule for word in (b"no-store", b"private"))
-        and varies <= {b"accept-language", b"cookie", b"accept-encoding", b"hx-request"}
+        and varies <= VARIES
     )
 
 

@@ -139,7 +139,7 @@ def question_of(scope: Scope) -> Question | None:
     """What is asked; None where the answer may be the caller's alone, or is too long a question to keep."""
     if scope["method"] not in ("GET", "HEAD") or len(scope["path"]) + len(scope["query_string"]) > LONGEST_QUESTION:
         return None
-    accepts, cookies, fragment = "", [], False
+    accepts, cookies, fragment, restores = "", [], False, False
     for name, value in scope["headers"]:
         if name == b"authorization":
             return None
@@ -149,11 +149,13 @@ def question_of(scope: Scope) -> Question | None:
             cookies.append(value.decode("latin-1"))
         elif name == b"hx-request":
             fragment = value == b"true"
+        elif name == b"hx-history-restore-request":
+            restores = True
     sent = parse_cookie("; ".join(cookies))
     if settings.SESSION_COOKIE_NAME in sent or _MESSAGES in sent:
         return None
     language = language_for(sent.get(settings.LANGUAGE_COOKIE_NAME, ""), accepts)
-    return Question(scope["path"], scope["query_string"], language, fragment)
+    return Question(scope["path"], scope["query_string"], language, fragment and not restores)
 
 
 def seconds_of(path: str) -> float:

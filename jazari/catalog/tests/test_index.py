@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -106,6 +107,33 @@ class TestSearch:
         assert refs("sols", sort="newest") == ["fes/dataset/water@1", "rabat/dataset/soil@2"]
         assert refs(narrow={"region": ["x' | 'y"]}) == refs(narrow={"nonsense": ["1"]}) == []
         assert search("sols").facets["institute"] == [("fes", 1), ("rabat", 1)]
+
+    def test_both_databases_sort_by_title_alike_and_the_same_title_newest_first(self) -> None:
+        same = [
+            record(f"zagora/dataset/{name}@1", dataset_card("Eaux"), day=day) for name, day in (("aa", 5), ("bb", 6))
+        ]
+        unreadable = record("zagora/dataset/odd@1", {"title": 5}, day=7)
+        update_index(Logs(*NETWORK, *same, unreadable))
+        eaux = ["zagora/dataset/bb@1", "zagora/dataset/aa@1"]
+        rest = ["rabat/institute/rabat@1", "rabat/dataset/soil@2"]
+        other, water = "fes/dataset/other@1", "fes/dataset/water@1"
+        assert refs(sort="title") == ["zagora/dataset/odd@1", other, *eaux, water, *rest]
+        assert refs(sort="title", language="en") == ["zagora/dataset/odd@1", other, *eaux, water, *rest]
+        assert refs(sort="title", language="ar")[-1] == "rabat/institute/rabat@1"
+
+    def test_the_marks_of_words_in_titles_are_no_words(self) -> None:
+        assert refs("tsols") == refs("tmodeles") == []
+        assert all(item.search_title.startswith("t") for item in CatalogItem.objects.exclude(search_title=""))
+
+    def test_an_older_index_gets_the_marks_of_words_in_titles(self) -> None:
+        before = dict(CatalogItem.objects.values_list("ref", "search_title"))
+        migration = import_module("jazari.catalog.migrations.0004_words_of_titles")
+        with connection.cursor() as cursor:
+            cursor.execute(migration._UNMARK)
+            assert "agricoles" in CatalogItem.objects.get(ref="rabat/dataset/soil@2").search_title.split()
+            cursor.execute(migration._MARK)
+        assert dict(CatalogItem.objects.values_list("ref", "search_title")) == before
+        assert refs("sols") == ["rabat/dataset/soil@2", "fes/dataset/water@1"]
 
     def test_pages_and_their_limits(self) -> None:
         assert refs(offset=1, limit=2) == ["fes/dataset/water@1", "rabat/dataset/soil@2"]

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 from pydantic import ValidationError
 
-from jazari.accounts.access import public
+from jazari.accounts.access import public, same_for_all
 from jazari.catalog.models import CatalogItem
 from jazari.core.canonical import canonical_json
 from jazari.core.files import plain_os_errors
@@ -28,6 +28,7 @@ _INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 @require_safe
 @public
+@same_for_all
 def index(request: HttpRequest) -> HttpResponseBase:
     """All drills that are in the verified catalogue, the newest first."""
     page = whole_number(request.GET.get("page", ""), MOST_PAGES) or 1
@@ -40,6 +41,7 @@ def index(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 @public
+@same_for_all
 @plain_errors
 def drill(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponseBase:
     """The figures of one drill, with its pictures."""

@@ -261,8 +261,14 @@ def test_a_part_asked_by_htmx_is_not_given_as_the_page(site: Site) -> None:
     assert number_of(site.get("/test/shared/", hx_request="true")) == part
 
 
+def test_a_page_of_htmx_history_is_the_whole_page(site: Site) -> None:
+    whole = number_of(site.get("/test/shared/"))
+    restored = site.get("/test/shared/", hx_request="true", hx_history_restore_request="true")
+    assert number_of(restored) == whole
+
+
 def test_answers_say_what_they_vary_by(site: Site) -> None:
-    fields = {"accept-language", "cookie", "accept-encoding", "hx-request"}
+    fields = {"accept-language", "cookie", "accept-encoding", "hx-request", "hx-history-restore-request"}
     assert set(site.get("/test/shared/").headers["vary"].lower().split(", ")) == fields
     assert {"accept-language", "cookie"} <= set(site.get("/test/own/").headers["vary"].lower().split(", "))
 

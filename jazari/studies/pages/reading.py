@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from jazari.accounts.access import may, public
+from jazari.accounts.access import may, public, same_for_all_for
 from jazari.core import clock
 from jazari.core.errors import JazariError
 from jazari.federation.answers import plain_errors
@@ -22,9 +22,12 @@ from jazari.studies.pages.node import reference, this_node, titles
 from jazari.trust.records import Record
 
 MOST_PAGES = 1_000_000
+KEPT_SECONDS = 5.0
+"""What this node hears of a run changes no record, and a study expires: so old may a page be."""
 
 
 @public
+@same_for_all_for(KEPT_SECONDS)
 @require_safe
 @plain_errors
 def index(request: HttpRequest) -> HttpResponse:
@@ -48,6 +51,7 @@ def _number(text: str) -> int:
 
 
 @public
+@same_for_all_for(KEPT_SECONDS)
 @require_safe
 @plain_errors
 def study(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from jazari.accounts.access import public
+from jazari.accounts.access import public, same_for_all
 from jazari.federation.answers import plain_errors
 from jazari.studies.cards import run_id
 from jazari.studies.errors import StudyNotFound
@@ -24,6 +24,7 @@ LARGEST_SHOWN = 8 * 2**20
 
 
 @public
+@same_for_all
 @require_safe
 @plain_errors
 def result(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
