@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from jazari.core import clock
@@ -165,7 +166,7 @@ class Call:
         self.live.ledger.reserve(self.id, self.key.project, bound, about)
         self.reserved = bound
 
-    @property
+    @cached_property
     def _most_of_one(self) -> int:
         """Tokens of one answer, at most: what the client asks for, within what the route allows."""
         if self.question.kind is Kind.EMBEDDING:

@@ -13,8 +13,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 
@@ -43,6 +44,7 @@ LONGEST_SENTENCE = 500
 PLAIN = {"content-type": "application/json", "accept-encoding": "identity"}
 _CONTENT = {Kind.CHAT: "choices", Kind.COMPLETION: "choices", Kind.EMBEDDING: "data"}
 _THE_CLIENTS = (400, 413, 415, 422)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class Patience:
     first_token: float
     stall: float
     whole: float
+
+    @cached_property
+    def of_the_client(self) -> aiohttp.ClientTimeout:
+        """What of it the client library looks after; the rest is looked after here (``Exchange``)."""
+        return aiohttp.ClientTimeout(total=None, sock_connect=self.connect)
 
 
 @dataclass(frozen=True)
@@ -69,8 +76,7 @@ class Label:
     certificate: str | None = None
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A whole answer or one event of a stream: the bytes as they came, and the JSON in them (None for ``[DONE]``)."""
 
     raw: bytes
@@ -200,13 +206,13 @@ class Upstream:
     ) -> aiohttp.ClientResponse:
         """The answer to ``body`` once it begins, and is none that tells of a failure."""
         patience = exchange.patience
-        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        data = _encode(body).encode("utf-8", "surrogatepass")
         with exchange.within(patience.connect + patience.first_token):
             response = exchange.response = await self._session.post(
                 self._address + PATHS[kind],
                 fresh=fresh,
                 data=data,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect),
+                timeout=patience.of_the_client,
                 allow_redirects=False,
                 **self._dress(PATHS[kind], data, label),
             )
