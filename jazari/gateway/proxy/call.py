@@ -202,9 +202,10 @@ class Call:
         self.target, self.decision = target, self.live.decide(target, self.data_class, self.guest)
         wait = self.route.config.first_token_seconds
         try:
-            async with self.live.at(target, self.key.project, self.data_class, wait, self.guest) as provider:
-                # Again: a place may have taken long to come free, and the receipt names what let the call go.
-                self.decision, self._asked = self.live.decide(target, self.data_class, self.guest), True
+            place = self.live.at(target, self.key.project, self.data_class, wait, self.guest)
+            # Again: a place may have taken long to come free, and the receipt names what let the call go.
+            async with place as (provider, self.decision):
+                self._asked = True
                 with self.live.traces.attempt(target.provider, target.model):
                     return await attempt(provider, target, fresh)
         except (ProviderFailed, PolicyRefuses) as error:

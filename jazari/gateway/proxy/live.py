@@ -256,8 +256,8 @@ class Live:
     @asynccontextmanager
     async def at(
         self, target: Target, project: str, data_class: DataClass, wait: float, guest: Guest | None = None
-    ) -> AsyncIterator[Provider]:
-        """A place at a provider for one attempt, whose end its breaker hears of.
+    ) -> AsyncIterator[tuple[Provider, Decision]]:
+        """A place at a provider for one attempt, whose end its breaker hears of, and what lets the call go there.
 
         Policy is decided once more when the place is there: it may have changed while the call waited for it.
         """
@@ -270,7 +270,7 @@ class Live:
             if given is None:
                 raise ProviderBusy(f"{provider.name} failed lately and is left alone.")
             try:
-                yield provider
+                yield provider, decision
             except (ProviderDeclined, ProviderRefused):
                 provider.breaker.succeeded(given, time.monotonic())
                 raise
