@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import gateway_findings
 from benchmarks.base import Options, Outcome
+from benchmarks.gateway_bare import BARE, bare_proxy
 from benchmarks.gateway_capacity import CONNECTIONS, Capacity, most_a_second, streams_a_second
 from benchmarks.gateway_home import GatewayHome, NotStarted, Program, gateway_home
 from benchmarks.gateway_litellm import litellm_proxy, version
@@ -70,7 +71,8 @@ def run(options: Options) -> Outcome:
         _starts(found, home)
         with _running(home) as program:
             _capacity(found, direct, home.target, program)
-            _latency(found, direct, home.target, brisk)
+            with bare_proxy(direct.url) as bare:
+                _latency(found, direct, bare, home.target, brisk)
             _streams(found, direct, home.target, slow)
             _beside_litellm(found, direct, home.target, options.litellm)
         _memory(found, home)
@@ -120,13 +122,15 @@ def _ask(target: Target, count: int) -> Seen:
     return as_fast_as_it_can(target, target.request(PLAIN), count, CONNECTIONS)
 
 
-def _latency(found: Found, direct: Target, gateway: Target, brisk: str) -> None:
+def _latency(found: Found, direct: Target, bare: Target, gateway: Target, brisk: str) -> None:
     size, most = found.size, found.capacity[gateway.name].per_second
+    _ask(bare, 100)
+    found.capacity[BARE] = most_a_second(bare, PLAIN, size.full_seconds)
     rate = half_idle_rate(gateway, PLAIN, most, size.seconds)
-    found.plain = in_turn((direct, gateway), PLAIN, rate, size.seconds, size.rounds)
+    found.plain = in_turn((direct, bare, gateway), PLAIN, rate, size.seconds, size.rounds)
     most = streams_a_second(gateway, brisk, 20 * round(32 * size.seconds / 5))
     rate = half_idle_rate(gateway, brisk, most, size.seconds, stream=True)
-    found.first = in_turn((direct, gateway), brisk, rate, size.seconds, size.rounds, stream=True)
+    found.first = in_turn((direct, bare, gateway), brisk, rate, size.seconds, size.rounds, stream=True)
 
 
 def _streams(found: Found, direct: Target, gateway: Target, slow: str) -> None:

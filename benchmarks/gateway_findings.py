@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.base import Finding, Outcome, at_least, at_most, median, spread
+from benchmarks.gateway_bare import BARE
 from benchmarks.gateway_rounds import DIRECT, HALF, Compared
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ def _latency(found: Found) -> list[Finding]:
         at_most("added to the first streamed byte, p50", early[0], MOST_ADDED_FIRST_MS, "ms"),
         at_most("added to the first streamed byte, p99", early[1], MOST_ADDED_P99_MS, "ms"),
         _idle("idle share of the machine meanwhile, streams", first),
+        Finding(
+            "added by a bare proxy of the same libraries: plain p50 and p99, first byte p50 and p99",
+            f"{plain.added(BARE, 0.5):.2f} and {plain.added(BARE, 0.99):.2f}, "
+            f"{first.added(BARE, 0.5, first=True):.2f} and {first.added(BARE, 0.99, first=True):.2f} ms",
+        ),
     ]  # fmt: skip
 
 
@@ -51,6 +57,7 @@ def _capacity(found: Found) -> list[Finding]:
     return [
         Finding("requests a second at most", f"{ours.per_second:,.0f} ({ours.tool}, {ours.failed} failed)"),
         Finding("requests a second at most, the provider directly", f"{direct.per_second:,.0f} ({direct.tool})"),
+        Finding("requests a second at most, a bare proxy", f"{found.capacity[BARE].per_second:,.0f}"),
         Finding("processor time of the gateway for one call", f"{found.processor_microseconds:,.0f} microseconds"),
     ]  # fmt: skip
 
@@ -150,6 +157,8 @@ def _notes(found: Found) -> list[str]:
         "machine idle.",
         "Streams for the first byte: 16 events, 10 ms apart. Streams delivered: all begun within a second, "
         f"{size.events} events each; the rate is of all events from the first start to the last end.",
+        "The bare proxy (`benchmarks/gateway_bare.py`) is uvicorn, httptools, uvloop and aiohttp with nothing between "
+        "them: what any proxy on these libraries costs on this machine, beneath policy, credits and receipts.",
         "LiteLLM: one worker, its default settings, a master key, no database: it keeps no budgets, receipts or policy "
         "here. Its latency is compared at half of its own most, where all keep up.",
     ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from jazari.gateway.errors import ProviderBusy
 
@@ -24,14 +22,9 @@ class FairLimiter:
         self.busy = 0
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
-    @asynccontextmanager
-    async def place(self, project: str, timeout_seconds: float) -> AsyncIterator[None]:
+    def place(self, project: str, timeout_seconds: float) -> Place:
         """Hold one place inside the block; ``ProviderBusy`` if none comes free in time or the queue is full."""
-        await self.acquire(project, timeout_seconds)
-        try:
-            yield
-        finally:
-            self.release()
+        return Place(self, project, timeout_seconds)
 
     async def acquire(self, project: str, timeout_seconds: float) -> None:
         """Take a place, to be given back with ``release``."""
@@ -101,3 +94,16 @@ class FairLimiter:
                 del self._queues[project]
         elif turn.done() and not turn.cancelled() and turn.exception() is None:
             self.release()
+
+
+class Place:
+    """One place at ``limiter`` for as long as the block runs."""
+
+    def __init__(self, limiter: FairLimiter, project: str, timeout_seconds: float) -> None:
+        self._limiter, self._project, self._timeout_seconds = limiter, project, timeout_seconds
+
+    async def __aenter__(self) -> None:
+        await self._limiter.acquire(self._project, self._timeout_seconds)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._limiter.release()

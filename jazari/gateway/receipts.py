@@ -53,6 +53,11 @@ class Tried(_Frozen):
     outcome: Word
     decision: Word = ""
 
+    def body(self) -> dict[str, str]:
+        """As JSON, without what is not known."""
+        known = {"outcome": self.outcome, "provider": self.provider}
+        return known | {"decision": self.decision} if self.decision else known
+
 
 class Receipt(_Frozen):
     """Facts of one call; nothing of what was asked or answered.
@@ -92,11 +97,21 @@ class Receipt(_Frozen):
 
     def text(self) -> str:
         """Its canonical JSON: what is kept and hashed."""
-        return canonical_text(self.model_dump(mode="json", exclude_defaults=True))
+        # What model_dump(mode="json", exclude_defaults=True) gives, at a fraction of its cost; a test compares them.
+        written = {name: value for name, value in vars(self).items() if value != _DEFAULTS.get(name, _REQUIRED)}
+        if self.tried:
+            written["tried"] = [one.body() for one in self.tried]
+        if "usage" in written:
+            written["usage"] = {name: value for name, value in vars(self.usage).items() if value is not False}
+        return canonical_text(written)
 
     def hash(self) -> str:
         """The RFC 6962 leaf hash of ``text``, in hexadecimal: what a proof starts from."""
         return leaf_hash(self.text().encode()).hex()
+
+
+_REQUIRED = object()
+_DEFAULTS = {name: field.default for name, field in Receipt.model_fields.items() if not field.is_required()}
 
 
 class Anchor(_Frozen):

@@ -31,11 +31,14 @@ _ARABIC_IN_OTHER = re.compile(
 )
 
 
+_NONE = dict.fromkeys(Script, 0)
+
+
 class ScriptCounter:
     """Counts as the pieces of a text come."""
 
     def __init__(self) -> None:
-        self._counts = dict.fromkeys(Script, 0)
+        self._counts = _NONE.copy()
 
     def add(self, text: str) -> None:
         """Count the letters of one more piece."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from jazari.gateway.addresses import is_loopback
 from jazari.gateway.authorization import KeyFacts, data_class_of
@@ -18,11 +18,14 @@ from jazari.gateway.node_calls import RELAYED_HEADER, SCHEME
 from jazari.gateway.node_errors import NotOffered
 from jazari.gateway.openapi import CALLS, openapi_bytes
 from jazari.gateway.proxy.call import Call
+from jazari.gateway.proxy.deadlines import Interruptible
 from jazari.gateway.proxy.explaining import explanation_document, read_explain_question
 from jazari.gateway.proxy.http import (
     LARGEST_BODY,
     LARGEST_PLAIN_QUESTION,
+    LINE,
     ClientLeft,
+    Line,
     Receive,
     Scope,
     Send,
@@ -114,28 +117,24 @@ class Gateway:
             route = self._live.route_for(key, question.model, kind)
             data_class, declassified = data_class_of(key, _class_asked(scope))
             call = Call(self._live, key, question, route, data_class, declassified, guest)
-            await self._run(call, receive, send)
+            await self._run(call, scope[LINE], send)
 
         return answer
 
-    async def _run(self, call: Call, receive: Receive, send: Send) -> None:
+    async def _run(self, call: Call, line: Line, send: Send) -> None:
         """Run the call for as long as its client is there."""
-        live, work = self._live, cast("asyncio.Task[Any]", asyncio.current_task())
+        live, client = self._live, Interruptible(ClientLeft)
         live.open_calls += 1
-        watch = asyncio.create_task(_cancel_when_gone(receive, work))
+        line.on_leaving(client.interrupt)
         try:
-            await call.run(send)
+            with client:
+                await call.run(send)
         except GatewayError as error:
             if call.has_receipt:
                 error.headers = call.headers
             raise
-        except asyncio.CancelledError:
-            # By the watch, or by who stops the server, who must hear of it.
-            if not watch.done() or watch.cancelled() or work.uncancel():
-                raise
-            raise ClientLeft from None
         finally:
-            watch.cancel()
+            line.on_leaving(None)
             live.open_calls -= 1
 
     async def _admit(
@@ -226,9 +225,3 @@ def _model(name: str) -> dict[str, Any]:
     return {
         "id": name, "object": "model", "created": 0, "owned_by": "jazari", "type": "base", "capabilities": {}
     }  # fmt: skip
-
-
-async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    work.cancel()

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from jazari.core import clock
@@ -34,6 +35,7 @@ from jazari.gateway.guests import Guest
 from jazari.gateway.limits import KeyLimits
 from jazari.gateway.policy import Decision
 from jazari.gateway.proxy.bodies import answer_for, body_for
+from jazari.gateway.proxy.deadlines import Deadline
 from jazari.gateway.proxy.errors import ConnectionClosed, ImageAddressRefused
 from jazari.gateway.proxy.events import Heard
 from jazari.gateway.proxy.http import ClientLeft, Headers, Message, Send, error_document, send_bytes
@@ -74,6 +76,7 @@ class Call:
     id: str = field(default_factory=new_call_id)
     tried: list[Tried] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
+    deadline: Deadline = field(default_factory=Deadline)
     target: Target | None = None
     decision: Decision | None = None
     first_byte_ms: int | None = None
@@ -106,6 +109,7 @@ class Call:
             self._settle(REFUSED if isinstance(error, _REFUSALS) else FAILED)
             raise
         finally:
+            self.deadline.close()
             self._settle(BROKEN)  # does nothing if the call was settled
             self._free_limits(tokens)
 
@@ -162,7 +166,7 @@ class Call:
         self.live.ledger.reserve(self.id, self.key.project, bound, about)
         self.reserved = bound
 
-    @property
+    @cached_property
     def _most_of_one(self) -> int:
         """Tokens of one answer, at most: what the client asks for, within what the route allows."""
         if self.question.kind is Kind.EMBEDDING:
@@ -198,9 +202,10 @@ class Call:
         self.target, self.decision = target, self.live.decide(target, self.data_class, self.guest)
         wait = self.route.config.first_token_seconds
         try:
-            async with self.live.at(target, self.key.project, self.data_class, wait, self.guest) as provider:
-                # Again: a place may have taken long to come free, and the receipt names what let the call go.
-                self.decision, self._asked = self.live.decide(target, self.data_class, self.guest), True
+            place = self.live.at(target, self.key.project, self.data_class, wait, self.guest)
+            # Again: a place may have taken long to come free, and the receipt names what let the call go.
+            async with place as (provider, self.decision):
+                self._asked = True
                 with self.live.traces.attempt(target.provider, target.model):
                     return await attempt(provider, target, fresh)
         except (ProviderFailed, PolicyRefuses) as error:
@@ -267,26 +272,30 @@ class Call:
             document = json.dumps(error_document(error), ensure_ascii=False).encode()
             await self._hand(send, {"type": "http.response.body", "body": b"data: " + document + b"\n\n"})
 
-    async def _pass_on(self, first: Event, events: AsyncIterator[Event], target: Target, send: Send) -> None:
+    async def _pass_on(self, first: list[Event], rest: AsyncIterator[list[Event]], target: Target, send: Send) -> None:
         self.first_byte_ms = now_ms(self.began)
         headers = [*_STREAM_HEADERS, *self.headers]
         await self._hand(send, {"type": "http.response.start", "status": 200, "headers": headers})
-        event: Event | None = first
-        while event is not None:
-            if event.chunk is None:
-                self._note(target, ANSWERED)
-                self._settle(ANSWERED)  # before the client sees the end, so that it finds its receipt
-            else:
-                self.heard.take(event.chunk)
-            if not self._hides(event):
-                await self._hand(send, {"type": "http.response.body", "body": event.raw + b"\n\n", "more_body": True})
-            event = await anext(events, None)
+        events: list[Event] | None = first
+        while events is not None:
+            for event in events:
+                self._hear(event, target)
+            if shown := b"".join(event.raw + b"\n\n" for event in events if not self._hides(event)):
+                await self._hand(send, {"type": "http.response.body", "body": shown, "more_body": True})
+            events = await anext(rest, None)
         await self._hand(send, {"type": "http.response.body", "body": b""})
+
+    def _hear(self, event: Event, target: Target) -> None:
+        if event.chunk is None:
+            self._note(target, ANSWERED)
+            self._settle(ANSWERED)  # before the client sees the end, so that it finds its receipt
+        else:
+            self.heard.take(event.chunk)
 
     async def _hand(self, send: Send, message: Message, seconds: float | None = None) -> None:
         """Give the client a piece; one that reads no more has left, and its place is another's."""
         try:
-            async with asyncio.timeout(seconds or self.route.patience.stall):
+            with self.deadline.within(seconds or self.route.patience.stall):
                 await send(message)
         except TimeoutError:
             raise ClientLeft from None

@@ -7,8 +7,8 @@ about the provider, so it has an error of its own.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Self
 
 import aiohttp
@@ -22,21 +22,22 @@ _CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.Clien
 
 
 @dataclass
-class _Connection:
-    """What is known of the connection of one attempt."""
+class _Attempt:
+    """Whether a connection is dialled for a request; if not, it goes out on a kept one."""
 
-    was_used: bool = False
+    dialled: bool = False
+
+
+_current: ContextVar[_Attempt] = ContextVar("attempt")
 
 
 class Connections:
     """Connections that go only to addresses that ``reach`` allows. Make and close it inside the event loop."""
 
     def __init__(self, reach: Reach) -> None:
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_reuseconn.append(_note_use)
-        self._kept = _session(guarded_connector(reach, limit=MOST_CONNECTIONS, limit_per_host=0), tracing)
-        alone = guarded_connector(reach, limit=MOST_CONNECTIONS, limit_per_host=0, force_close=True)
-        self._fresh = _session(alone)
+        options: dict[str, Any] = {"limit": MOST_CONNECTIONS, "limit_per_host": 0, "on_dial": _note_dialling}
+        self._kept = _session(guarded_connector(reach, **options))
+        self._fresh = _session(guarded_connector(reach, force_close=True, **options))
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -52,31 +53,31 @@ class Connections:
 
         Raises ``ConnectionClosed`` where a kept one was closed before anything of an answer came.
         """
-        if fresh:
-            return await self._fresh.post(url, **options)
-        connection = _Connection()
+        attempt = _Attempt(dialled=fresh)
+        before = _current.set(attempt)
         try:
-            return await self._kept.post(url, trace_request_ctx=connection, **options)
+            return await (self._fresh if fresh else self._kept).post(url, **options)
+        except aiohttp.ClientConnectorError:
+            raise  # none was there: neither kept nor made
         except _CLOSED as error:
-            if connection.was_used and not _has_begun(error):
+            if not attempt.dialled and not _has_begun(error):
                 raise ConnectionClosed("The provider closed a kept connection just as it was used.") from None
             raise
+        finally:
+            _current.reset(before)
 
 
-def _session(connector: aiohttp.TCPConnector, *tracing: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     # Neither proxies nor netrc of the shell: nothing goes elsewhere than gateway.toml says.
     # What is packed is not unpacked: a small answer could become a large one (see ``upstream``).
     return aiohttp.ClientSession(
-        connector=connector,
-        trust_env=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trace_configs=list(tracing),
+        connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
     )
 
 
-async def _note_use(_session: aiohttp.ClientSession, context: SimpleNamespace, _what: Any) -> None:
-    context.trace_request_ctx.was_used = True
+def _note_dialling() -> None:
+    # A connector may dial in tasks of its own: they share what the variable holds.
+    _current.get().dialled = True
 
 
 def _has_begun(error: Exception) -> bool:

@@ -7,6 +7,7 @@ socket is made, which also covers addresses written as numbers (aiohttp resolves
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -49,8 +50,12 @@ class GuardedResolver(AbstractResolver):
             await self._inner.close()
 
 
-def guarded_connector(reach: Reach, resolver: AbstractResolver | None = None, **options: Any) -> aiohttp.TCPConnector:
+def guarded_connector(
+    reach: Reach, resolver: AbstractResolver | None = None, *, on_dial: Callable[[], None] | None = None, **options: Any
+) -> aiohttp.TCPConnector:
     """A connector that dials only what ``reach`` allows; ``options`` as of aiohttp's. Make it inside the event loop.
+
+    ``on_dial`` is called for each connection that is about to be made, in the context of the request that needs it.
 
     ``AddressRefused`` reaches the caller as it is, not inside one of aiohttp's errors. A redirect would be dialled by
     the same rules, but nobody decided on where it leads: ask with ``allow_redirects=False``.
@@ -61,6 +66,8 @@ def guarded_connector(reach: Reach, resolver: AbstractResolver | None = None, **
         check_text(str(where[0]), reach)
         made = socket.socket(family, kind, protocol)
         made.setblocking(False)
+        if on_dial is not None:
+            on_dial()
         return made
 
     return aiohttp.TCPConnector(resolver=GuardedResolver(reach, resolver), socket_factory=checked_socket, **options)

@@ -28,8 +28,8 @@ class EmbeddedUpstream(Upstream):
     @asynccontextmanager
     async def stream(
         self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, *, fresh: bool = False
-    ) -> AsyncIterator[AsyncIterator[Event]]:
-        """The events of the answer to ``body``."""
+    ) -> AsyncIterator[AsyncIterator[list[Event]]]:
+        """The events of the answer to ``body``, as many at once as came at once."""
         async with self._now(kind, body).stream(kind, body, patience, label, fresh=fresh) as events:
             yield events
 

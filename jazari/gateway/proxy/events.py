@@ -17,6 +17,9 @@ LARGEST_EVENT = 1_000_000
 """Bytes."""
 
 
+_SAID = ("content", "text", "reasoning_content", "refusal")
+
+
 class EventCutter:
     """Cuts a byte stream into whole events; what is not finished waits for more."""
 
@@ -65,7 +68,7 @@ def _part(choice: Any) -> dict[str, Any]:
 
 
 def _text_of(part: dict[str, Any]) -> str:
-    said = [part.get(name) for name in ("content", "text", "reasoning_content", "refusal")]
+    said = [part[name] for name in _SAID if part.get(name)]
     text = "".join(piece if isinstance(piece, str) else _text_of_parts(piece) for piece in said)
     calls = part.get("tool_calls")
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from jazari.gateway.proxy.errors import BodiesFull
 
@@ -18,14 +18,9 @@ class Bodies:
         self._most = most
         self.held = 0
 
-    @contextmanager
-    def hold(self) -> Iterator[Hold]:
+    def hold(self) -> Hold:
         """One request's share, given back when the block ends, however it does."""
-        share = Hold(self)
-        try:
-            yield share
-        finally:
-            share.release()
+        return Hold(self)
 
     def take(self, size: int) -> None:
         """Count ``size`` bytes more; ``BodiesFull`` where they do not fit, and nothing is counted."""
@@ -48,6 +43,14 @@ class Hold:
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
         self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
     def expect(self, size: int) -> None:
         """Raise ``BodiesFull`` now if a body of ``size`` bytes does not fit; what is announced takes no room yet."""

@@ -7,9 +7,10 @@ import contextlib
 import json
 import math
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from jazari.gateway.errors import BodyTooLarge, BodyTooSlow, GatewayError
+from jazari.gateway.proxy.deadlines import Deadline
 from jazari.gateway.proxy.errors import BodiesFull
 from jazari.gateway.proxy.holding import Hold
 
@@ -18,6 +19,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
+LINE = "jazari.line"
+"""Where a request's scope has its ``Line``."""
 
 LARGEST_BODY = 20_000_000
 """Bytes: images travel inside requests, as base64."""
@@ -42,6 +45,13 @@ class ClientLeft(Exception):
     """The client closed its connection: nobody reads an answer."""
 
 
+class Line(Protocol):
+    """The connection on which a request came. ASGI itself tells that it ended only to who waits for nothing else."""
+
+    def on_leaving(self, act: Callable[[], None] | None) -> None:
+        """Call ``act`` when the client leaves, until something else is wanted."""
+
+
 def headers_named(scope: Scope, name: bytes) -> list[str]:
     """Every value of a header; ``name`` in small letters."""
     return [value.decode("latin-1").strip() for key, value in scope["headers"] if key == name]
@@ -59,13 +69,14 @@ async def read_body(scope: Scope, receive: Receive, hold: Hold, most: int = LARG
 
     Raises ``BodyTooLarge`` above ``most`` bytes, ``BodiesFull``, ``BodyTooSlow`` or ``ClientLeft``.
     """
+    deadline = Deadline()
     announced = header(scope, b"content-length")
     size = int(announced[:18]) if announced.isascii() and announced.isdecimal() else 0
     try:
-        async with asyncio.timeout(SLOWEST_SECONDS):
-            if size > most:
-                raise _too_large(most)
-            hold.expect(size)
+        if size > most:
+            raise _too_large(most)
+        hold.expect(size)
+        with deadline.within(SLOWEST_SECONDS):
             return await _read(receive, hold, most)
     except (BodyTooLarge, BodiesFull):
         hold.release()
@@ -74,6 +85,8 @@ async def read_body(scope: Scope, receive: Receive, hold: Hold, most: int = LARG
         raise
     except TimeoutError:
         raise BodyTooSlow(f"The request took more than {SLOWEST_SECONDS:.0f} s to arrive: send it again.") from None
+    finally:
+        deadline.close()
 
 
 async def _read(receive: Receive, hold: Hold, most: int) -> bytes:

@@ -59,6 +59,7 @@ class Provider:
         self.name, self.config, self.upstream = name, config, upstream
         self.breaker = Breaker()
         self.places = FairLimiter(config.most_at_once)
+        self._takes_image_addresses = config.takes_image_addresses
 
     def state(self, now: float) -> ProviderState:
         """How it stands, for routing and for people."""
@@ -66,7 +67,7 @@ class Provider:
         waits = None if at is None or at <= now else at - now
         most, busy, waiting = self.config.most_at_once, self.places.busy, self.places.waiting
         health, ready = self.breaker.health(now), self.breaker.ready(now)
-        return ProviderState(health, ready, waits, busy, waiting, most, self.config.takes_image_addresses)
+        return ProviderState(health, ready, waits, busy, waiting, most, self._takes_image_addresses)
 
 
 class Route:
@@ -255,8 +256,8 @@ class Live:
     @asynccontextmanager
     async def at(
         self, target: Target, project: str, data_class: DataClass, wait: float, guest: Guest | None = None
-    ) -> AsyncIterator[Provider]:
-        """A place at a provider for one attempt, whose end its breaker hears of.
+    ) -> AsyncIterator[tuple[Provider, Decision]]:
+        """A place at a provider for one attempt, whose end its breaker hears of, and what lets the call go there.
 
         Policy is decided once more when the place is there: it may have changed while the call waited for it.
         """
@@ -269,7 +270,7 @@ class Live:
             if given is None:
                 raise ProviderBusy(f"{provider.name} failed lately and is left alone.")
             try:
-                yield provider
+                yield provider, decision
             except (ProviderDeclined, ProviderRefused):
                 provider.breaker.succeeded(given, time.monotonic())
                 raise

@@ -11,7 +11,7 @@ from jazari.gateway.errors import ProviderFailed
 from jazari.gateway.node_calls import Bound
 from jazari.gateway.node_errors import ProviderDeclined
 from jazari.gateway.proxy.connections import Connections
-from jazari.gateway.proxy.upstream import PLAIN, Label, Upstream
+from jazari.gateway.proxy.upstream import PLAIN, Exchange, Label, Upstream
 
 _DECLINED = (402, 403)
 _WORTH_TELLING = (401, 409)
@@ -37,9 +37,9 @@ class NodeUpstream(Upstream):
             options["ssl"] = aiohttp.Fingerprint(bytes.fromhex(label.certificate))
         return options
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
+    async def _check(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
         if response.status in _DECLINED:
-            raise ProviderDeclined(f"{self.name} declined ({response.status}): {await self._said(response)}")
+            raise ProviderDeclined(f"{self.name} declined ({response.status}): {await self._said(exchange, response)}")
         if response.status in _WORTH_TELLING:
-            raise ProviderFailed(f"{self.name} answered with {response.status}: {await self._said(response)}")
-        await super()._check(response)
+            raise ProviderFailed(f"{self.name} answered with {response.status}: {await self._said(exchange, response)}")
+        await super()._check(exchange, response)

@@ -10,9 +10,12 @@ import fcntl
 import socket
 import struct
 import termios
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from jazari.gateway.proxy.http import LINE
 
 HEADER_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of the request's headers."""
@@ -45,7 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection with a request that nobody attends to yet, or any more, and that takes ``header_seconds``.
 
     While the application attends to a request, its own limits hold; but at all times whoever leaves answers unread for
-    ``reading_seconds`` is shown out.
+    ``reading_seconds`` is shown out. To each request it is the ``http.Line`` on which that came.
     """
 
     header_seconds = HEADER_SECONDS
@@ -57,6 +60,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch: asyncio.TimerHandle | None = None
         self._due = 0
         self._inside = self._ended = False
+        self._act: Callable[[], None] | None = None
+
+    def on_leaving(self, act: Callable[[], None] | None) -> None:
+        """See ``http.Line``."""
+        self._act = act
+        if act is not None:
+            # An end that comes after a body is seen only while somebody reads.
+            self.flow.resume_reading()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """With TLS, once hands are shaken."""
@@ -70,6 +81,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._watch is not None:
             self._watch.cancel()
         super().connection_lost(exc)
+        if self._act is not None:
+            self._act()
 
     def data_received(self, data: bytes) -> None:
         """Bytes that do not end what they belong to let the time run, line ends before a request too."""
@@ -84,6 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """The first byte of a request."""
         self._inside = True
         super().on_message_begin()
+        self.scope[LINE] = self  # type: ignore[literal-required]
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""

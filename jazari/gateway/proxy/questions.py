@@ -147,7 +147,7 @@ def read_question(kind: Kind, data: bytes) -> Question:
 def _parse(data: bytes) -> dict[str, Any]:
     try:
         # Decoded here: given bytes, the parser would guess at UTF-16 and UTF-32.
-        body = json.loads(data.decode(), parse_constant=_no_constant, parse_float=_finite)
+        body = _decode(data.decode())
         if b"\\ud" in data or b"\\uD" in data:
             _refuse_half_characters(body)
     except (ValueError, RecursionError):
@@ -168,6 +168,9 @@ def _finite(digits: str) -> float:
     if math.isinf(number):
         raise ValueError(digits)
     return number
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite).decode
 
 
 def _refuse_half_characters(body: Any) -> None:

@@ -7,7 +7,7 @@ that a client sent in a header. A client's own trace is not continued, and provi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from jazari.core.errors import JazariError
@@ -17,21 +17,21 @@ from jazari.gateway.receipts import Receipt
 EXPORT_SECONDS = 5.0
 """How long the collector may take for one batch: at a stop, the gateway waits as long."""
 
+_NOTHING = nullcontext()
+
 
 class Traces:
     """No traces: what a gateway has unless it is asked for more."""
 
-    @contextmanager
-    def call(self, call: str, route: str) -> Iterator[Any]:
+    def call(self, call: str, route: str) -> AbstractContextManager[Any]:
         """The span of one call by ``route``."""
         del call, route
-        yield None
+        return _NOTHING
 
-    @contextmanager
-    def attempt(self, provider: str, model: str) -> Iterator[None]:
+    def attempt(self, provider: str, model: str) -> AbstractContextManager[None]:
         """The span of one attempt, inside that of its call."""
         del provider, model
-        yield
+        return _NOTHING
 
     def ended(self, span: Any, receipt: Receipt) -> None:
         """What is known of the call of ``span``, now that it has a receipt."""

@@ -13,7 +13,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 
@@ -28,6 +30,7 @@ from jazari.gateway.errors import (
 )
 from jazari.gateway.node_errors import ProviderNotItself
 from jazari.gateway.proxy.connections import Connections
+from jazari.gateway.proxy.deadlines import Deadline
 from jazari.gateway.proxy.events import EventCutter, data_of, parse_event
 from jazari.gateway.proxy.severing import Way
 from jazari.gateway.words import PATHS, DataClass, Kind
@@ -35,10 +38,13 @@ from jazari.gateway.words import PATHS, DataClass, Kind
 LARGEST_ANSWER = 20_000_000
 """Bytes of a whole answer; a stream is bounded event by event and by its time."""
 LARGEST_COMPLAINT = 20_000
+COMPLAINT_SECONDS = 5.0
+FINISH_SECONDS = 1.0
 LONGEST_SENTENCE = 500
 PLAIN = {"content-type": "application/json", "accept-encoding": "identity"}
 _CONTENT = {Kind.CHAT: "choices", Kind.COMPLETION: "choices", Kind.EMBEDDING: "data"}
 _THE_CLIENTS = (400, 413, 415, 422)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,11 @@ class Patience:
     first_token: float
     stall: float
     whole: float
+
+    @cached_property
+    def of_the_client(self) -> aiohttp.ClientTimeout:
+        """What of it the client library looks after; the rest is looked after here (``Exchange``)."""
+        return aiohttp.ClientTimeout(total=None, sock_connect=self.connect)
 
 
 @dataclass(frozen=True)
@@ -65,12 +76,64 @@ class Label:
     certificate: str | None = None
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A whole answer or one event of a stream: the bytes as they came, and the JSON in them (None for ``[DONE]``)."""
 
     raw: bytes
     chunk: dict[str, Any] | None
+
+
+class Exchange:
+    """One request to the provider ``name`` and its answer: how long it waits for what, and what its errors mean.
+
+    Left, it hangs up unless the answer has come to its end.
+    """
+
+    def __init__(self, name: str, patience: Patience) -> None:
+        self.patience = patience
+        self.response: aiohttp.ClientResponse | None = None
+        self._name = name
+        self._deadline = Deadline(patience.whole)
+        self._due = self._seconds = 0.0
+
+    def within(self, seconds: float) -> Deadline:
+        """The next block may take ``seconds``, and no longer than what is left of the whole."""
+        self._seconds = seconds
+        self._due = asyncio.get_running_loop().time() + seconds
+        return self._deadline.until(self._due)
+
+    def still(self) -> Deadline:
+        """The next block may take what is left of the time of the last."""
+        return self._deadline.until(self._due)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._deadline.close()
+        if self.response is not None:
+            # A finished answer gives its connection back by itself; any other must not go on.
+            self.response.close()
+        failure = self._meaning(error) if error is not None else None
+        if failure is not None:
+            raise failure from None
+
+    def _meaning(self, error: BaseException) -> ProviderFailed | None:
+        """What an error of the network says of the provider; None for any other error."""
+        if isinstance(error, AddressRefused):
+            return ProviderAway(str(error))
+        if isinstance(error, aiohttp.ServerFingerprintMismatch):
+            return ProviderNotItself(f"{self._name} does not show the certificate on its card.")
+        if isinstance(error, TimeoutError):
+            seconds = self.patience.whole if self._deadline.is_over else self._seconds
+            return ProviderSilent(f"{self._name} said nothing that was waited for in {seconds:g} s.")
+        if isinstance(error, OSError):
+            return ProviderAway(f"{self._name} cannot be reached ({type(error).__name__}).")
+        if isinstance(error, aiohttp.ClientError | ValueError):
+            return BadAnswer(f"{self._name} broke off or answered nonsense ({type(error).__name__}).")
+        return None
 
 
 class Upstream:
@@ -94,99 +157,87 @@ class Upstream:
 
         ``fresh``: on a connection of its own, since a kept one was closed (``ConnectionClosed``).
         """
-        async with self._opened(kind, body, patience, label, fresh) as response:
+        await self.way.refuse_when_cut(patience.connect + patience.first_token)
+        with self.way.attempt(), Exchange(self.name, patience) as exchange:
+            response = await self._post(exchange, kind, body, label, fresh)
             # Headers may come long before a whole answer is computed, which only the time in all bounds.
-            data = await _within(patience.whole, _read_bounded(response, LARGEST_ANSWER))
+            with exchange.within(patience.whole):
+                data = await _read_bounded(response, LARGEST_ANSWER)
             return Event(data, _answer_in(kind, parse_event(data)))
 
     @asynccontextmanager
     async def stream(
         self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, *, fresh: bool = False
-    ) -> AsyncIterator[AsyncIterator[Event]]:
-        """The events of the answer to ``body``; leaving the context early hangs up on the provider."""
-        async with self._opened(kind, body, patience, label, fresh) as response:
+    ) -> AsyncIterator[AsyncIterator[list[Event]]]:
+        """The events of the answer to ``body``, as many at once as came at once.
+
+        Leaving the context early hangs up on the provider.
+        """
+        await self.way.refuse_when_cut(patience.connect + patience.first_token)
+        with self.way.attempt(), Exchange(self.name, patience) as exchange:
+            response = await self._post(exchange, kind, body, label, fresh)
             if response.content_type != "text/event-stream":
                 raise BadAnswer(f"{self.name} answered with {response.content_type[:60]} where events were asked for.")
-            yield self._events(kind, response, patience)
+            yield self._events(kind, exchange, response.content)
 
-    async def _events(self, kind: Kind, response: aiohttp.ClientResponse, patience: Patience) -> AsyncIterator[Event]:
-        cutter, now = EventCutter(), asyncio.get_running_loop().time
-        due = now() + patience.first_token
+    async def _events(
+        self, kind: Kind, exchange: Exchange, content: aiohttp.StreamReader
+    ) -> AsyncIterator[list[Event]]:
+        cutter, patience = EventCutter(), exchange.patience
+        waiting = exchange.within(patience.first_token)
         while True:
             # Until the next event, not the next byte: comments and a slow drip are no answer.
-            data = await _within(max(due - now(), 0.0), response.content.readany())
+            with waiting:
+                data = await content.readany()
             if not data:
                 raise BadAnswer(f"{self.name} broke off before the end of its answer.")
-            for raw in cutter.feed(data):
-                payload = data_of(raw)
-                if payload == b"[DONE]":
-                    yield Event(raw, None)
-                    await _finish(response)
-                    return
-                if payload:
-                    yield Event(raw, _answer_in(kind, parse_event(payload)))
-                    due = now() + patience.stall
+            events, failure = _events_in(kind, cutter, data)
+            if events:
+                yield events
+            if failure is not None:
+                raise failure
+            if events and events[-1].chunk is None:
+                await _finish(exchange, content)
+                return
+            waiting = exchange.within(patience.stall) if events else exchange.still()
 
-    @asynccontextmanager
-    async def _opened(
-        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, fresh: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        hopeless = patience.connect + patience.first_token
-        async with self.way.attempt(hopeless), self._answered(kind, body, patience, label, fresh) as response:
-            yield response
-
-    @asynccontextmanager
-    async def _answered(
-        self, kind: Kind, body: dict[str, Any], patience: Patience, label: Label, fresh: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        timeout = aiohttp.ClientTimeout(total=patience.whole, sock_connect=patience.connect)
-        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        response: aiohttp.ClientResponse | None = None
-        try:
-            request = self._session.post(
+    async def _post(
+        self, exchange: Exchange, kind: Kind, body: dict[str, Any], label: Label, fresh: bool
+    ) -> aiohttp.ClientResponse:
+        """The answer to ``body`` once it begins, and is none that tells of a failure."""
+        patience = exchange.patience
+        data = _encode(body).encode("utf-8", "surrogatepass")
+        with exchange.within(patience.connect + patience.first_token):
+            response = exchange.response = await self._session.post(
                 self._address + PATHS[kind],
                 fresh=fresh,
                 data=data,
-                timeout=timeout,
+                timeout=patience.of_the_client,
                 allow_redirects=False,
                 **self._dress(PATHS[kind], data, label),
             )
-            response = await _within(patience.connect + patience.first_token, request)
-            await self._check(response)
-            yield response
-        except AddressRefused as error:
-            raise ProviderAway(str(error)) from None
-        except aiohttp.ServerFingerprintMismatch:
-            raise ProviderNotItself(f"{self.name} does not show the certificate on its card.") from None
-        except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, OSError) as error:
-            if isinstance(error, TimeoutError):
-                raise ProviderSilent(f"{self.name} took longer than {patience.whole:g} s.") from None
-            raise ProviderAway(f"{self.name} cannot be reached ({type(error).__name__}).") from None
-        except (aiohttp.ClientError, ValueError) as error:
-            raise BadAnswer(f"{self.name} broke off or answered nonsense ({type(error).__name__}).") from None
-        finally:
-            if response is not None:
-                # A finished answer gives its connection back by itself; any other must not go on.
-                response.close()
+        await self._check(exchange, response)
+        return response
 
     def _dress(self, _path: str, _data: bytes, _label: Label) -> dict[str, Any]:
         """Headers, and how the server is known, as options of aiohttp's ``post``."""
         return {"headers": {**PLAIN, **self._headers}}
 
-    async def _check(self, response: aiohttp.ClientResponse) -> None:
+    async def _check(self, exchange: Exchange, response: aiohttp.ClientResponse) -> None:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise BadAnswer(f"{self.name} packed its answer, which it was asked not to.")
         if response.status == 200:
             return
         if response.status in _THE_CLIENTS:
-            said = await self._said(response)
+            said = await self._said(exchange, response)
             raise ProviderRefused(f"The provider does not take this request: {said}")
         if response.status == 429:
             raise ProviderBusy(f"{self.name} has too much to do.", _seconds(response.headers.get("retry-after", "")))
         raise ProviderFailed(f"{self.name} answered with status {response.status}.")
 
-    async def _said(self, response: aiohttp.ClientResponse) -> str:
-        return self._complaint(await _within(5.0, _read_bounded(response, LARGEST_COMPLAINT, cut=True)))
+    async def _said(self, exchange: Exchange, response: aiohttp.ClientResponse) -> str:
+        with exchange.within(COMPLAINT_SECONDS):
+            return self._complaint(await _read_bounded(response, LARGEST_COMPLAINT, cut=True))
 
     def _complaint(self, data: bytes) -> str:
         """The sentence in a provider's error: printable, short, without our secret if it is quoted."""
@@ -224,11 +275,26 @@ def _mistake(one: dict[str, Any]) -> str:
     return f"{'.'.join(map(str, where)) if isinstance(where, list) else ''}: {why if isinstance(why, str) else ''}"
 
 
-async def _finish(response: aiohttp.ClientResponse) -> None:
+def _events_in(kind: Kind, cutter: EventCutter, data: bytes) -> tuple[list[Event], BadAnswer | None]:
+    """The events that ``data`` finishes up to the end of the answer, or up to what is none, with what is told of it."""
+    found: list[Event] = []
+    try:
+        for raw in cutter.feed(data):
+            payload = data_of(raw)
+            if payload == b"[DONE]":
+                found.append(Event(raw, None))
+                break
+            if payload:
+                found.append(Event(raw, _answer_in(kind, parse_event(payload))))
+    except BadAnswer as error:
+        return found, error
+    return found, None
+
+
+async def _finish(exchange: Exchange, content: aiohttp.StreamReader) -> None:
     """Read the end of a stream that is over, so that its connection serves the next call."""
-    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
-        async with asyncio.timeout(1.0):
-            await response.content.readany()
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError), exchange.within(FINISH_SECONDS):
+        await content.readany()
 
 
 def _seconds(retry_after: str) -> float:
@@ -236,18 +302,10 @@ def _seconds(retry_after: str) -> float:
     return float(retry_after) if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 6 else 1.0
 
 
-async def _within(seconds: float, what: Any) -> Any:
-    try:
-        async with asyncio.timeout(seconds):
-            return await what
-    except TimeoutError:
-        raise ProviderSilent(f"The provider said nothing for {seconds:g} s.") from None
-
-
 async def _read_bounded(response: aiohttp.ClientResponse, most: int, cut: bool = False) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in response.content.iter_any():
+    while part := await response.content.readany():
         parts.append(part)
         size += len(part)
         if size > most:

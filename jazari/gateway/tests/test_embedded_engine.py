@@ -220,7 +220,7 @@ def test_real_model_answers_and_comes_back_when_it_is_killed(home):
     assert plain.usage.completion_tokens == 5
     assert text.usage.completion_tokens == 4
     assert json.loads(shaped.choices[0].message.content)["n"] in (1, 2)
-    assert facts == {"listens": {"127.0.0.1"}, "secret on its command line": False, "nice": 5}
+    assert facts == {"listens": {"127.0.0.1"}, "secret on its command line": False, "nicer by": 5}
     assert later.usage.completion_tokens == 2
     assert not psutil.pid_exists(last), "it ends with the gateway"
 
@@ -231,7 +231,7 @@ def seen(pid, endpoint):
     return {
         "listens": {one.laddr.ip for one in process.net_connections() if one.status == psutil.CONN_LISTEN},
         "secret on its command line": endpoint.secret in " ".join(process.cmdline()),
-        "nice": process.nice(),
+        "nicer by": process.nice() - psutil.Process().nice(),
     }
 
 

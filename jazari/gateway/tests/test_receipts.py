@@ -45,6 +45,7 @@ def test_the_fast_encoder_is_canonical_json(value: dict[str, Any]) -> None:
 def test_a_receipt_is_read_back_as_it_was(receipt: Receipt) -> None:
     text = receipt.text()
     assert text.encode() == canonical_json(json.loads(text))
+    assert json.loads(text) == receipt.model_dump(mode="json", exclude_defaults=True)
     again = Receipt.model_validate_json(text)
     assert again == receipt
     assert again.hash() == hashlib.sha256(b"\0" + text.encode()).hexdigest()
