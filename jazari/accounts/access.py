@@ -15,7 +15,7 @@ In templates, ``may.decide_studies`` tells whether to show a button.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -32,6 +32,7 @@ from jazari.accounts.rules import NEED_SECOND_FACTOR, Permission, Role, permissi
 
 View = TypeVar("View", bound=Callable[..., Any])
 _MARK = "access"
+_OPERATIONS = "operations"
 _SAME = "same_for_all_seconds"
 SAME_SECONDS = 60.0
 _OWN_CHECKS = ("allauth.",)
@@ -98,25 +99,24 @@ def access_of(view: Callable[..., Any]) -> Access | None:
     said: Access | None = getattr(view, _MARK, None)
     if said is None and _module_of(view).startswith(_OWN_CHECKS):
         return Anyone.PUBLIC
-    if said is None and _every_operation_checks(view):
-        return Anyone.PUBLIC
     return said
 
 
+def with_operations(view: View, operations: Sequence[Any]) -> View:
+    """``view`` of the JSON API: everybody reaches it, and its ``operations`` (django-ninja's) ask for themselves."""
+    setattr(view, _OPERATIONS, list(operations))
+    return public(view)
+
+
 def operations_of(view: Callable[..., Any]) -> list[Any]:
-    """The operations of the JSON API (django-ninja's) that answer at this path; none for a page."""
-    return list(getattr(getattr(view, "__self__", None), "operations", ()))
+    """The operations of the JSON API that answer at this path; none for a page."""
+    return list(getattr(view, _OPERATIONS, ()))
 
 
 def access_of_operation(operation: Any) -> Access | None:
     """What an operation of the JSON API says about itself by its ``ApiAccess``; None where it says nothing."""
     said = [getattr(check, _MARK, None) for check in operation.auth_callbacks]
     return said[0] if len(said) == 1 else None
-
-
-def _every_operation_checks(view: Callable[..., Any]) -> bool:
-    operations = operations_of(view)
-    return bool(operations) and all(access_of_operation(operation) is not None for operation in operations)
 
 
 def _module_of(view: Callable[..., Any]) -> str:

@@ -145,6 +145,20 @@ class Notice(models.Model):
         return f"notice {self.pk}"
 
 
+class Told(models.Model):
+    """That something (``mark``: a reference or a digest) was looked at, and who has to know of it was told."""
+
+    kind = models.CharField(max_length=40)
+    mark = models.CharField(max_length=140)
+    moment = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("kind", "mark"), name="accounts_told_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.mark}"
+
+
 class MailChoice(models.Model):
     """Whether a person wants notices of a kind by e-mail; where nothing was chosen, the kind's own default holds."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jazari.accounts import mails
 from jazari.accounts.events import InvitationAccepted, RoleGiven, RoleTaken
-from jazari.accounts.models import MailChoice, Notice, Person
+from jazari.accounts.models import MailChoice, Notice, Person, Told
 from jazari.accounts.queries import people_with
 from jazari.accounts.rules import Role
 from jazari.core import clock, events
@@ -24,6 +24,9 @@ from jazari.settings.runtime import this_home
 MOST_TRIES = 8
 _FIRST_WAIT_SECONDS = 60
 _KEPT_DAYS = 365
+NEWS_DAYS = 30
+"""What is older than this is no news: nobody is told of it by ``notify_once``'s callers."""
+_TOLD_DAYS = 2 * NEWS_DAYS + 1
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,6 @@ KINDS: dict[str, Kind] = {
     "study-decided": Kind(_("An institute decided about a study")),
     "run-ended": Kind(_("A run ended")),
     "enrolment-waits": Kind(_("An institute asks to be admitted")),
-    "provider-trouble": Kind(_("The gateway has trouble with a provider")),
 }
 """Every kind by its name. A slice that tells of something new adds a line."""
 
@@ -74,6 +76,28 @@ def notify(people: Iterable[Person], kind: str, subject: str = "", url: str = ""
 def notify_role(role: Role, kind: str, subject: str = "", url: str = "") -> int:
     """``notify`` everybody here who holds ``role``."""
     return notify(people_with(role), kind, subject, url)
+
+
+@transaction.atomic
+def notify_once(mark: str, role: Role | None, kind: str, subject: str = "", url: str = "") -> bool:
+    """``notify_role`` when ``mark`` is named for the first time; whether it was. Later calls do nothing.
+
+    ``mark``: the reference or digest of what happened. With ``role`` None nobody has to know, then or later.
+    """
+    _row, new = Told.objects.get_or_create(kind=kind, mark=mark, defaults={"moment": clock.now()})
+    if new and role is not None:
+        notify_role(role, kind, subject, url)
+    return new
+
+
+def told(kind: str) -> set[str]:
+    """What ``notify_once`` was asked about and remembers: all that can still be news."""
+    return set(Told.objects.filter(kind=kind).values_list("mark", flat=True))
+
+
+def news_since() -> datetime:
+    """What happened before this moment is no news."""
+    return clock.now() - timedelta(days=NEWS_DAYS)
 
 
 def unread(person: Person) -> int:
@@ -127,8 +151,9 @@ def send_due() -> bool:
 
 
 def forget_old() -> None:
-    """Drop notices that are older than a year."""
+    """Drop notices that are older than a year, and what is remembered only so that nobody is told twice."""
     Notice.objects.filter(moment__lt=clock.now() - timedelta(days=_KEPT_DAYS)).delete()
+    Told.objects.filter(moment__lt=clock.now() - timedelta(days=_TOLD_DAYS)).delete()
 
 
 def _send(notice: Notice) -> bool:

@@ -8,15 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 
 from jazari.accounts.models import Person
-from jazari.core.errors import ExitCode, JazariError
-
-_STATUS = {
-    ExitCode.USAGE: 400,
-    ExitCode.REFUSED: 403,
-    ExitCode.NOT_FOUND: 404,
-    ExitCode.CONFLICT: 409,
-    ExitCode.UNAVAILABLE: 503,
-}
+from jazari.core.errors import HTTP_STATUS, JazariError
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -27,4 +19,4 @@ def person_of(request: HttpRequest) -> Person:
 def refused(request: HttpRequest, error: JazariError) -> int:
     """Say ``error`` at the top of the page; the status that the page has."""
     messages.error(request, str(error))
-    return _STATUS.get(error.exit_code, 500)
+    return HTTP_STATUS.get(error.exit_code, 500)

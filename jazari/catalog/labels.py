@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from jazari import territories
 from jazari.catalog.models import CatalogItem
-from jazari.territories import Territories
+from jazari.settings.runtime import this_home
+from jazari.territories import usable_for
 
 Label = str | Promise | Mapping[str, str]
 """A text, or one by language."""
@@ -75,7 +74,7 @@ def institute_names(namespaces: Iterable[str]) -> dict[str, Label]:
 
 def region_names(codes: Iterable[str]) -> dict[str, Label]:
     """The names of regions by code; the code where it is not one of this country's."""
-    known: dict[str, Label] = {region.code: region.names for region in _territories()}
+    known: dict[str, Label] = {region.code: region.names for region in usable_for(this_home().path)}
     return {code: known.get(code, code) for code in codes}
 
 
@@ -92,8 +91,3 @@ def value_names(facet: str, values: Iterable[str]) -> dict[str, Label]:
     }
     known = named.get(facet, {})
     return {value: known.get(value, value) for value in values}
-
-
-@lru_cache(maxsize=1)
-def _territories() -> Territories:
-    return territories.load()

@@ -14,16 +14,16 @@ from pydantic import Field
 
 from jazari.accounts.api_access import everybody
 from jazari.catalog import queries
-from jazari.catalog.asking import MOST_CHOSEN, Question
+from jazari.catalog.asking import MOST_CHOSEN
 from jazari.catalog.facets import FACETS
 from jazari.catalog.lineage import lineage_of
 from jazari.catalog.models import CatalogItem
 from jazari.catalog.normalise import LONGEST_QUERY
 from jazari.catalog.verifying import verify_item
+from jazari.federation.paging import Listed, Paging, listed
 from jazari.settings.runtime import this_home
 
 router = Router(tags=["catalogue"])
-MOST_VERSIONS = 1000
 _MOST_COUNTED = 100
 Values = Annotated[list[str], Field(max_length=MOST_CHOSEN)]
 
@@ -69,18 +69,21 @@ class Count(Schema):
     count: int
 
 
-class Listing(Schema):
-    """A page of hits. ``total`` counts all, or the newest ones that are ranked where ``more`` is true."""
+class Found(Listed):
+    """A part of the hits. ``total`` counts all, or the newest ones that are ranked where ``more`` is true."""
 
-    total: int
     more: bool
-    page: int
-    size: int
     items: list[Summary]
     facets: dict[str, list[Count]]
 
 
-class Asked(Schema):
+class Versions(Listed):
+    """Versions of one record."""
+
+    items: list[Summary]
+
+
+class Asked(Paging):
     """The same words and facets as the page of search; several values of one facet mean any of them."""
 
     q: Annotated[str, Field(max_length=LONGEST_QUERY)] = ""
@@ -91,9 +94,7 @@ class Asked(Schema):
     language: Values = Field(default_factory=list)
     licence: Values = Field(default_factory=list)
     sort: queries.Sort = "best"
-    page: int = Field(default=1, ge=1, le=queries.MOST_RANKED)
-    size: int = Field(default=20, ge=1, le=100)
-    titles: Literal["fr", "ar", "zgh", "en"] = "fr"
+    titles: Literal["fr", "ar", "zgh", "en"] = Field("fr", description="By the titles in which language to sort.")
 
 
 class Address(Schema):
@@ -151,22 +152,19 @@ class Verification(Schema):
     steps: list[StepFacts]
 
 
-@router.get("", response=Listing, auth=everybody, operation_id="list_catalogue")
-def list_items(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:  # noqa: ARG001
+@router.get("", response=Found, auth=everybody, operation_id="list_catalogue")
+def list_items(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
     """Search, with facets counted among the hits."""
     chosen = {name: values for name in FACETS if (values := getattr(asked, name))}
-    page = Question(asked.q, chosen, asked.sort, asked.page, everything=True).answer(asked.titles, asked.size)
-    return {
-        "total": page.total,
-        "more": page.more,
-        "page": asked.page,
-        "size": asked.size,
-        "items": [_summary(item) for item in page.items],
-        "facets": {
-            name: [{"value": value, "count": count} for value, count in found[:_MOST_COUNTED]]
-            for name, found in page.facets.items()
-        },
+    page = queries.search(
+        asked.q, narrow=chosen, sort=asked.sort, language=asked.titles, offset=asked.offset, limit=asked.limit
+    )
+    counts = {
+        name: [{"value": value, "count": count} for value, count in found[:_MOST_COUNTED]]
+        for name, found in page.facets.items()
     }
+    answer = listed(request, asked, [_summary(item) for item in page.items], page.total)
+    return answer | {"more": page.more, "facets": counts}
 
 
 @router.get("{institute}/{kind}/{name}", response=Item, auth=everybody, operation_id="latest_of_catalogue")
@@ -175,14 +173,13 @@ def latest(request: HttpRequest, address: Path[Address]) -> dict[str, Any]:  # n
     return _item(queries.get_item(address.series))
 
 
-@router.get(
-    "{institute}/{kind}/{name}/versions", response=list[Summary], auth=everybody, operation_id="catalogue_versions"
-)
-def versions(request: HttpRequest, address: Path[Address]) -> list[dict[str, Any]]:  # noqa: ARG001
+@router.get("{institute}/{kind}/{name}/versions", response=Versions, auth=everybody, operation_id="catalogue_versions")
+def versions(request: HttpRequest, address: Path[Address], paging: Query[Paging]) -> dict[str, Any]:
     """All versions, the newest first."""
     newest = queries.get_item(address.series)
-    rows = CatalogItem.objects.filter(series=newest.series).order_by("-version")[:MOST_VERSIONS]
-    return [_summary(item) for item in rows]
+    rows = CatalogItem.objects.filter(series=newest.series).order_by("-version")
+    shown = [_summary(item) for item in rows[paging.offset : paging.offset + paging.limit]]
+    return listed(request, paging, shown, rows.count())
 
 
 @router.get("{institute}/{kind}/{name}/{version}", response=Item, auth=everybody, operation_id="catalogue_item")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jazari.catalog.errors import VerifierBusy
 from jazari.catalog.models import CatalogItem
 from jazari.core.errors import JazariError
-from jazari.federation.exchange import open_reader
+from jazari.federation.exchange import open_mirror
 from jazari.federation.invitation import network_of
 from jazari.settings.home import Home
 from jazari.trust.proof import Proof, prove
@@ -33,7 +33,7 @@ class Signature:
 def verify_item(home: Home, item: CatalogItem) -> Proof:
     """Every step from the pinned root to the record's files, now. ``VerifierBusy`` where many ask at once.
 
-    Raises what ``open_reader`` raises where this node has joined no network.
+    Raises what ``open_mirror`` raises where this node has joined no network.
     """
     if not _turns.acquire(timeout=PATIENCE_SECONDS):
         raise VerifierBusy("Others are verifying at this moment: try again in a few seconds.")
@@ -62,7 +62,7 @@ def signature_of(home: Home, item: CatalogItem) -> Signature | None:
 
 @contextmanager
 def _reading(home: Home) -> Iterator[Reader]:
-    reader = open_reader(home)
+    reader = open_mirror(home)
     try:
         yield reader
     finally:

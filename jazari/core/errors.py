@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -27,6 +29,15 @@ class ExitCode(IntEnum):
     UNTRUSTED = 7
 
 
+HTTP_STATUS: Mapping[ExitCode, int] = MappingProxyType({
+    ExitCode.USAGE: 400,
+    ExitCode.REFUSED: 403,
+    ExitCode.NOT_FOUND: 404,
+    ExitCode.UNAVAILABLE: 503,
+    ExitCode.CONFLICT: 409,
+    ExitCode.UNTRUSTED: 422,
+})  # fmt: skip
+"""The status that tells a caller over HTTP the same; 500 for all others."""
 _codes: dict[str, type[JazariError]] = {}
 
 

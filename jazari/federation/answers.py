@@ -22,7 +22,8 @@ View = Callable[..., HttpResponseBase]
 
 def refusal(request: HttpRequest, error: JazariError) -> HttpResponse:
     """A page that says what ``error`` says, with the status that fits."""
-    return render(request, "federation/refusal.html", {"error": error, "code": error.code}, status=http_status(error))
+    status = http_status(error)
+    return render(request, "federation/refusal.html", {"error": error, "missing": status == 404}, status=status)
 
 
 def plain_errors(view: View) -> View:

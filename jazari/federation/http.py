@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from jazari.core.errors import DiskFull, ExitCode, JazariError
+from jazari.core.errors import HTTP_STATUS, DiskFull, JazariError
 from jazari.federation.errors import BadRequest, RequestRefused, TooLarge, TooSlow
 
 Message = MutableMapping[str, Any]
@@ -16,21 +16,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_STATUS = {
-    ExitCode.USAGE: 400,
-    ExitCode.REFUSED: 403,
-    ExitCode.NOT_FOUND: 404,
-    ExitCode.UNAVAILABLE: 503,
-    ExitCode.CONFLICT: 409,
-    ExitCode.UNTRUSTED: 422,
-}
-
 
 def http_status(error: JazariError) -> int:
     """The status that tells an HTTP client about ``error``."""
     if isinstance(error, RequestRefused):
         return error.http_status
-    return 507 if isinstance(error, DiskFull) else _STATUS.get(error.exit_code, 500)
+    return 507 if isinstance(error, DiskFull) else HTTP_STATUS.get(error.exit_code, 500)
 
 
 def error_document(error: BaseException) -> dict[str, Any]:

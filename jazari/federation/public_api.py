@@ -11,7 +11,7 @@ from pydantic import Field
 
 from jazari.accounts.api_access import everybody
 from jazari.federation.errors import NotInDirectory
-from jazari.federation.exchange import open_reader
+from jazari.federation.exchange import open_mirror
 from jazari.federation.paging import Listed, Paging, listed
 from jazari.settings.runtime import this_home
 from jazari.trust.directory import DirectoryEntry
@@ -47,7 +47,7 @@ class Which(Paging):
 @router.get("", auth=everybody, response=Institutes, summary="Institutes")
 def institutes(request: HttpRequest, which: Query[Which]) -> dict[str, Any]:
     """The members of the network, from the directory that this node has verified."""
-    directory = open_reader(this_home()).directory()
+    directory = open_mirror(this_home()).directory()
     found = [
         _shown(entry, directory.root)
         for _, entry in sorted(directory.entries.items())
@@ -59,7 +59,7 @@ def institutes(request: HttpRequest, which: Query[Which]) -> dict[str, Any]:
 @router.get("{namespace}", auth=everybody, response=Institute, summary="One institute")
 def institute(request: HttpRequest, namespace: str) -> dict[str, Any]:  # noqa: ARG001  ninja's form
     """One member of the network."""
-    directory = open_reader(this_home()).directory()
+    directory = open_mirror(this_home()).directory()
     entry = directory.entries.get(namespace)
     if entry is None:
         raise NotInDirectory(f"No institute is called {namespace[:60]!r}: see /api/v1/institutes for those there are.")

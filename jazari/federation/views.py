@@ -15,11 +15,10 @@ from django.shortcuts import render
 
 from jazari.accounts.access import requires
 from jazari.accounts.rules import Permission
-from jazari.core.errors import JazariError
 from jazari.federation import queries
 from jazari.settings.home import Home
 from jazari.settings.runtime import this_home
-from jazari.territories import load_for
+from jazari.territories import usable_for
 
 MOST_SHOWN = 100
 _DIGITS = slice(len("sha256:"), len("sha256:") + 16)
@@ -75,17 +74,10 @@ def _commands(home: Home, step: str, name: str, file: str) -> list[str]:
     return ["jazari institute join"] if step == "admitted" else []
 
 
-def _region_names(code: str) -> Mapping[str, str]:
-    try:
-        return load_for(this_home().path).name_of(code)
-    except JazariError:
-        return {}
-
-
 def _with_digits(item: Mapping[str, Any]) -> dict[str, Any]:
     digits = str(item["digest"])[_DIGITS]
     return {
         **item,
-        "region_names": _region_names(str(item["region"])),
+        "region_names": usable_for(this_home().path).name_of(str(item["region"])),
         "digits": " ".join(digits[place : place + 4] for place in range(0, len(digits), 4)),
     }

@@ -91,25 +91,7 @@ def whole_project_document(
             {"moment": timestamp(one.moment), "microcredits": one.amount, "note": one.note, "actor": one.actor}
             for one in grants
         ],
-        "keys": [key_document(key) for key in keys],
-    }
-
-
-def key_document(key: Key) -> Document:
-    """A key without what could help to guess it."""
-    return {
-        "key": key.id,
-        "project": key.project.name,
-        "name": key.name,
-        "last_four": key.last_four,
-        "routes": key.routes,
-        "highest": key.highest,
-        "may_declassify": key.may_declassify,
-        "requests_a_minute": key.requests_a_minute,
-        "tokens_a_minute": key.tokens_a_minute,
-        "streams": key.streams,
-        "state": str(queries.state_of(key)),
-        "until": timestamp(key.ends),
+        "keys": [queries.key_facts(key) for key in keys],
     }
 
 

@@ -19,7 +19,6 @@ from jazari.gateway.errors import SecretFileExists
 from jazari.gateway.words import DataClass
 
 if TYPE_CHECKING:
-    from jazari.gateway.models import Key
     from jazari.gateway.operations import NewKey
 
 keys_app = make_app("Keys of this node's gateway: create, list, rotate, revoke.")
@@ -78,7 +77,7 @@ def list_keys(
 
     out = Output(as_json)
     found = queries.list_keys(project, over=over)
-    rows = [_facts(key) | {"state": queries.state_of(key)} for key in found]
+    rows = [queries.key_facts(key) for key in found]
     columns = ("key", "name", "ends in", "routes", "class", "state", "until")
     cells = [
         (
@@ -152,26 +151,12 @@ def _new_file(path: Path | None) -> Iterator[None]:
 
 
 def _hand_over(out: Output, made: NewKey, path: Path | None, more: dict[str, Any]) -> None:
-    facts = _facts(made.key) | more
+    from jazari.gateway.queries import key_facts
+
+    facts = key_facts(made.key) | more
     if path is not None:
         write_private(path, made.secret.encode() + b"\n")
         out.print_result(facts | {"secret_file": path}, f"The key {made.key.id} is in {path}, until {facts['until']}.")
         return
     out.warn("Note: this key is shown once and kept nowhere: store it now.")
     out.print_result(facts | {"secret": made.secret}, made.secret)
-
-
-def _facts(key: Key) -> dict[str, Any]:
-    return {
-        "key": key.id,
-        "project": key.project.name,
-        "name": key.name,
-        "last_four": key.last_four,
-        "routes": key.routes,
-        "highest": key.highest,
-        "may_declassify": key.may_declassify,
-        "requests_a_minute": key.requests_a_minute,
-        "tokens_a_minute": key.tokens_a_minute,
-        "streams": key.streams,
-        "until": timestamp(key.ends),
-    }

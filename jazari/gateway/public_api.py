@@ -6,10 +6,11 @@ keys, receipts and use are for those who may see the pages. Nothing is changed h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import AfterValidator, Field
@@ -18,8 +19,10 @@ from jazari.accounts.access import Access, Anyone
 from jazari.accounts.rules import Permission
 from jazari.catalog.models import CatalogItem
 from jazari.core import clock
+from jazari.federation.paging import Listed, Paging, listed
 from jazari.gateway import api_documents as documents
 from jazari.gateway import queries, use_queries
+from jazari.gateway.authorization import ProjectFacts
 from jazari.gateway.checking import explain_offline
 from jazari.gateway.errors import NoSuchRoute
 from jazari.gateway.pages.accounts import account_of, balances_of
@@ -34,6 +37,7 @@ Guard = Callable[[Access], Any]
 """Gives what django-ninja asks before an operation, by who may call it."""
 Word = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]
 Document = dict[str, Any]
+One = TypeVar("One")
 
 
 def _day(day: date) -> date:
@@ -45,11 +49,23 @@ def _day(day: date) -> date:
 Day = Annotated[date, AfterValidator(_day)]
 
 
-class PageAsked(Schema):
+class Documents(Listed):
     """A part of a list."""
 
-    offset: int = Field(default=0, ge=0, le=1_000_000)
-    limit: int = Field(default=50, ge=1, le=200)
+    items: list[Document]
+
+
+class ProjectsAsked(Paging):
+    """Which projects."""
+
+    closed: bool = Field(False, description="Also those that were closed.")
+
+
+class KeysAsked(Paging):
+    """Which keys."""
+
+    project: Word = ""
+    over: bool = Field(False, description="Also those that are over for good.")
 
 
 class ReceiptsAsked(Schema):
@@ -78,45 +94,42 @@ def router(guard: Guard) -> Router:
     made = Router(tags=["gateway"])
     everybody, seers = guard(Anyone.PUBLIC), guard(Permission.SEE_GATEWAY)
     readers = guard(Permission.READ_GATEWAY)
-    for path, auth, operation in (
-        ("providers", everybody, providers),
-        ("drills", everybody, drills),
-        ("policy", everybody, policy),
-        ("routes", seers, routes),
-        ("routes/{alias}/explanation", seers, explanation),
-        ("projects", readers, projects),
-        ("projects/{name}", readers, project),
-        ("keys", readers, keys),
-        ("receipts", readers, receipts),
-        ("receipts/{call}", readers, receipt),
-        ("use", readers, use),
+    for path, auth, operation, response in (
+        ("providers", everybody, providers, Documents),
+        ("drills", everybody, drills, Documents),
+        ("policy", everybody, policy, Documents),
+        ("routes", seers, routes, Documents),
+        ("routes/{alias}/explanation", seers, explanation, Document),
+        ("projects", readers, projects, Documents),
+        ("projects/{name}", readers, project, Document),
+        ("keys", readers, keys, Documents),
+        ("receipts", readers, receipts, Document),
+        ("receipts/{call}", readers, receipt, Document),
+        ("use", readers, use, Document),
     ):
-        made.get(path, auth=auth, response=Document, summary=str(operation.__doc__).partition(".")[0])(operation)
+        made.get(path, auth=auth, response=response, summary=str(operation.__doc__).partition(".")[0])(operation)
     return made
 
 
-def providers(request: HttpRequest, asked: Query[PageAsked]) -> Document:  # noqa: ARG001  ninja's form
+def providers(request: HttpRequest, asked: Query[Paging]) -> Document:
     """Published providers: what issuers attest about who computes where, the newest first."""
-    return _published("provider", asked)
+    return _published(request, asked, _standing("provider"))
 
 
-def drills(request: HttpRequest, asked: Query[PageAsked]) -> Document:  # noqa: ARG001  ninja's form
+def drills(request: HttpRequest, asked: Query[Paging]) -> Document:
     """Published drills: providers cut off on purpose, and what that did, the newest first."""
-    return _published("drill", asked)
+    return _published(request, asked, _standing("drill"))
 
 
-def policy(request: HttpRequest) -> Document:  # noqa: ARG001  ninja's form
+def policy(request: HttpRequest, asked: Query[Paging]) -> Document:
     """This node's own residency policies, the newest version of each."""
-    rows = CatalogItem.objects.filter(
-        type="residency", namespace=this_home().namespace, is_latest=True, withdrawn_by="", problem=""
-    )
-    return {"policies": [documents.record_document(item) for item in rows.order_by("ref")[:100]]}
+    return _published(request, asked, _standing("residency").filter(namespace=this_home().namespace))
 
 
-def routes(request: HttpRequest) -> Document:  # noqa: ARG001  ninja's form
+def routes(request: HttpRequest, asked: Query[Paging]) -> Document:
     """Routes of this node: who may answer, for which data, at what price."""
     _home, config, known = settings_and_records()
-    return {"routes": [documents.route_document(alias, config, known) for alias in config.route]}
+    return _part(request, asked, list(config.route), lambda alias: documents.route_document(alias, config, known))
 
 
 def explanation(request: HttpRequest, alias: Word, data_class: DataClass) -> Document:  # noqa: ARG001
@@ -128,12 +141,14 @@ def explanation(request: HttpRequest, alias: Word, data_class: DataClass) -> Doc
     return documents.explanation_document(found, known, data_class)
 
 
-def projects(request: HttpRequest, closed: bool = False) -> Document:  # noqa: ARG001  ninja's form
+def projects(request: HttpRequest, asked: Query[ProjectsAsked]) -> Document:
     """Projects and their credits."""
     state = balances_of(this_home())
-    found = queries.list_projects(closed=closed)
-    accounts = [(one, account_of(state, one.name, one.granted)) for one in found]
-    return {"projects": [documents.project_document(one, account) for one, account in accounts]}
+
+    def document(one: ProjectFacts) -> Document:
+        return documents.project_document(one, account_of(state, one.name, one.granted))
+
+    return _part(request, asked, queries.list_projects(closed=asked.closed), document)
 
 
 def project(request: HttpRequest, name: Word) -> Document:  # noqa: ARG001  ninja's form
@@ -143,9 +158,9 @@ def project(request: HttpRequest, name: Word) -> Document:  # noqa: ARG001  ninj
     return documents.whole_project_document(found, grants, account, queries.list_keys(found.name, over=True))
 
 
-def keys(request: HttpRequest, project: Word = "", over: bool = False) -> Document:  # noqa: ARG001
+def keys(request: HttpRequest, asked: Query[KeysAsked]) -> Document:
     """Keys: what each is for; never the keys themselves, which are kept nowhere."""
-    return {"keys": [documents.key_document(key) for key in queries.list_keys(project, over=over)]}
+    return _part(request, asked, queries.list_keys(asked.project, over=asked.over), queries.key_facts)
 
 
 def receipts(request: HttpRequest, asked: Query[ReceiptsAsked]) -> Document:  # noqa: ARG001  ninja's form
@@ -170,11 +185,16 @@ def use(request: HttpRequest, asked: Query[UseAsked]) -> Document:  # noqa: ARG0
     return documents.use_document(period, counted)
 
 
-def _published(kind: str, asked: PageAsked) -> Document:
+def _standing(kind: str) -> QuerySet[CatalogItem]:
     rows = CatalogItem.objects.filter(type=kind, is_latest=True, withdrawn_by="", problem="")
-    items = list(rows.order_by("-published", "ref")[asked.offset : asked.offset + asked.limit + 1])
-    more = len(items) > asked.limit
-    return {
-        f"{kind}s": [documents.record_document(item) for item in items[: asked.limit]],
-        "next_offset": asked.offset + asked.limit if more else None,
-    }
+    return rows.order_by("-published", "ref")
+
+
+def _published(request: HttpRequest, asked: Paging, rows: QuerySet[CatalogItem]) -> Document:
+    shown = rows[asked.offset : asked.offset + asked.limit]
+    return listed(request, asked, [documents.record_document(item) for item in shown], rows.count())
+
+
+def _part(request: HttpRequest, asked: Paging, found: Sequence[One], document: Callable[[One], Document]) -> Document:
+    shown = found[asked.offset : asked.offset + asked.limit]
+    return listed(request, asked, [document(one) for one in shown], len(found))

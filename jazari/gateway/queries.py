@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -84,6 +85,24 @@ def state_of(key: Key) -> KeyState:
     if key.replaced_by_id is not None:
         return KeyState.OVERLAP if now < key.ends else KeyState.REPLACED
     return KeyState.OPEN if now < key.ends else KeyState.EXPIRED
+
+
+def key_facts(key: Key) -> dict[str, Any]:
+    """What is shown of a key: what it is for, and nothing that could help to guess it."""
+    return {
+        "key": key.id,
+        "project": key.project.name,
+        "name": key.name,
+        "last_four": key.last_four,
+        "routes": key.routes,
+        "highest": key.highest,
+        "may_declassify": key.may_declassify,
+        "requests_a_minute": key.requests_a_minute,
+        "tokens_a_minute": key.tokens_a_minute,
+        "streams": key.streams,
+        "state": str(state_of(key)),
+        "until": clock.timestamp(key.ends),
+    }
 
 
 def _with_grants() -> QuerySet[Project]:

@@ -14,7 +14,7 @@ from typing import Any
 from jazari.core import clock
 from jazari.core.errors import JazariError
 from jazari.core.files import write_atomic
-from jazari.federation.exchange import open_reader
+from jazari.federation.exchange import open_mirror
 from jazari.governance.cards import CheckpointCard
 from jazari.governance.models import AuditEntry
 from jazari.governance.queries import entries_after, last_number, published_checkpoints
@@ -50,7 +50,7 @@ class Verified:
 def known_checkpoints(home: Home) -> list[CheckpointCard]:
     """The node's published checkpoints as its mirror has them; none before it was admitted. Asks nobody."""
     try:
-        reader = open_reader(home)
+        reader = open_mirror(home)
         return published_checkpoints(reader.logs, home.namespace)
     except JazariError:
         return []

@@ -13,7 +13,7 @@ from jazari.accounts.access import requires
 from jazari.accounts.rules import Permission
 from jazari.core.errors import JazariError
 from jazari.federation.answers import download, plain_errors
-from jazari.federation.exchange import open_reader
+from jazari.federation.exchange import open_mirror
 from jazari.governance import queries
 from jazari.governance.exports import as_table, ndjson_lines
 from jazari.governance.forms import SearchForm
@@ -128,7 +128,7 @@ def _name() -> str:
 def _own_policies(home: Home) -> list[Record]:
     """The newest first; none before the node was admitted."""
     try:
-        logs = open_reader(home).logs
+        logs = open_mirror(home).logs
         found = [record for kind in _POLICIES for record in logs.records(home.namespace, kind=kind)]
     except JazariError:
         return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from jazari.catalog.queries import catalogue_version
 from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.core.canonical import canonical_json
@@ -37,7 +38,10 @@ def duties(home: Home) -> list[Duty]:
         Duty("drill", 600.0, run_drill, longest_delay_seconds=3600.0),
     ]
     if home.config.portal_port:
-        common.append(Duty("letters", 20.0, send_letters, longest_delay_seconds=600.0))
+        common += [
+            Duty("news", 20.0, News().run, after=("sync", "runs")),
+            Duty("letters", 20.0, send_letters, after=("news",), longest_delay_seconds=600.0),
+        ]
     if home.is_root:
         return [
             Duty("notices", 0.2, RootNotices().run, waits=True, longest_delay_seconds=5.0),
@@ -202,6 +206,35 @@ def count_gateway_use(home: Home) -> bool:
 
         use.count(home, use.MOST_AT_ONCE * 8)
     return False
+
+
+class News:
+    """Tell people what happened that waits for them or that they wait for. Only where there is a portal."""
+
+    def __init__(self) -> None:
+        self._version = ""
+
+    def run(self, home: Home) -> bool:
+        """Tell what is new; whether anything was looked at. Records are read only after the catalogue has changed."""
+        # Only where the portal's settings are in force; the recipes of studies are not needed.
+        from jazari.federation.telling import tell_of_enrolments
+        from jazari.studies import telling
+
+        version = catalogue_version()
+        if version and version == self._version:
+            told = telling.tell_ends(home.namespace)
+        else:
+            told = _tell_all(home)
+            self._version = version
+        return tell_of_enrolments() or told if home.is_root else told
+
+
+def _tell_all(home: Home) -> bool:
+    from jazari.studies import here, telling
+
+    if not home.network_file.exists():
+        return False
+    return telling.tell(here.open_here(home.path))
 
 
 def send_letters(_home: Home) -> bool:

@@ -14,6 +14,7 @@ from functools import partial, wraps
 from importlib.metadata import version
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 from ninja import NinjaAPI, Schema
@@ -21,7 +22,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.openapi.views import openapi_json
 from ninja.operation import Operation
 
-from jazari.accounts.access import Anyone, access_of_operation, public, same_for_all
+from jazari.accounts.access import Anyone, access_of_operation, public, same_for_all, with_operations
 from jazari.accounts.api_access import ApiAccess, everybody, nobody
 from jazari.catalog.public_api import router as catalogue
 from jazari.catalog.queries import catalogue_version
@@ -79,6 +80,37 @@ class PublicApi(NinjaAPI):
                 operation["responses"]["default"] = {"description": "Refused or failed", "content": refused}
         return document
 
+    def set_default_exception_handlers(self) -> None:
+        """Every error in the one form: ours, ninja's, Django's, and a bug without its details."""
+        super().set_default_exception_handlers()
+        handlers: dict[type[Exception], Callable[[HttpRequest, Any], HttpResponse]] = {
+            JazariError: self._on_error,
+            HttpError: self._on_refusal,
+            ValidationError: self._on_bad_request,
+            PermissionDenied: lambda request, error: self._refused(request, 403, str(error)),
+            Http404: lambda request, _error: self._refused(request, 404),
+            Exception: self._on_bug,
+        }
+        for kind, handler in handlers.items():
+            self.add_exception_handler(kind, handler)
+
+    def _on_error(self, request: HttpRequest, error: JazariError) -> HttpResponse:
+        return self.create_response(request, error_document(error), status=http_status(error))
+
+    def _on_refusal(self, request: HttpRequest, error: HttpError) -> HttpResponse:
+        known = error.status_code in _SENTENCES
+        return self._refused(request, error.status_code, "" if known else str(error))
+
+    def _on_bad_request(self, request: HttpRequest, error: ValidationError) -> HttpResponse:
+        """The first thing that is wrong with parameters or a body."""
+        first = error.errors[0] if error.errors else {}
+        place = ".".join(str(part) for part in first.get("loc", ()))[:100]
+        return self._refused(request, 422, f"{place}: {first.get('msg', 'not as described')}; correct the request.")
+
+    def _on_bug(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        traceback.print_exception(error)  # details to the log only
+        return self.create_response(request, error_document(error), status=500)
+
     def _get_urls(self) -> list[Any]:
         description = same_for_all(public(partial(openapi_json, api=self)))
         nothing = public(partial(self._nothing))
@@ -92,7 +124,7 @@ class PublicApi(NinjaAPI):
                 yield pattern
 
     def _opened(self, view: Callable[..., Any], operations: list[Operation]) -> Callable[..., Any]:
-        """``view`` for ``AccessMiddleware``: everybody reaches it, and its operations ask for themselves."""
+        """``view`` with limits and HEAD, marked for ``AccessMiddleware`` and for what is kept."""
 
         @wraps(view)
         def opened(request: HttpRequest, *arguments: Any, **names: Any) -> Any:
@@ -110,7 +142,7 @@ class PublicApi(NinjaAPI):
         reading = [operation for operation in operations if "GET" in operation.methods]
         if reading and all(access_of_operation(operation) is Anyone.PUBLIC for operation in reading):
             same_for_all(opened)
-        return public(opened)
+        return with_operations(opened, operations)
 
     def _not_called_so(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         refusal = self._refused(request, 405)
@@ -147,40 +179,6 @@ for place, router in {
     "audit": audit(ApiAccess),
 }.items():
     api.add_router(place, router)
-
-
-@api.exception_handler(JazariError)
-def on_error(request: HttpRequest, error: JazariError) -> HttpResponse:
-    """One of our errors with its status."""
-    return api.create_response(request, error_document(error), status=http_status(error))
-
-
-@api.exception_handler(HttpError)
-def on_refusal(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """What ninja refuses: no sign-in, no permission, a body that is no JSON."""
-    known = error.status_code in _SENTENCES
-    return api._refused(request, error.status_code, "" if known else str(error))
-
-
-@api.exception_handler(ValidationError)
-def on_bad_request(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Parameters or a body that are not as described: the first thing that is wrong."""
-    first = error.errors[0] if error.errors else {}
-    place = ".".join(str(part) for part in first.get("loc", ()))[:100]
-    return api._refused(request, 422, f"{place}: {first.get('msg', 'not as described')}; correct the request.")
-
-
-@api.exception_handler(Http404)
-def on_nothing(request: HttpRequest, error: Http404) -> HttpResponse:  # noqa: ARG001  ninja's form
-    """No such object."""
-    return api._refused(request, 404)
-
-
-@api.exception_handler(Exception)
-def on_bug(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Anything else: details to the log only."""
-    traceback.print_exception(error)
-    return api.create_response(request, error_document(error), status=500)
 
 
 class Node(Schema):

@@ -15,8 +15,9 @@ from jazari.catalog.models import CatalogItem
 from jazari.federation import queries as federation
 from jazari.portal import addresses
 from jazari.portal.kinds import counted, in_order
-from jazari.portal.regions import names_of, places, territories_of
+from jazari.portal.regions import names_of, places
 from jazari.settings.home import Home
+from jazari.territories import usable_for
 from jazari.trust.directory import Directory, DirectoryEntry
 
 LATEST = 8
@@ -55,7 +56,7 @@ def front_page(home: Home) -> dict[str, Any]:
     directory = federation.directory_of(home)
     counts, by_institute = catalogue.counts_by_type(), catalogue.counts_by_institute()
     members = institutes(directory) if directory else []
-    territories = territories_of(home)
+    territories = usable_for(home.path)
     return {
         "network": directory.network_name if directory else home.config.network,
         "members": members,

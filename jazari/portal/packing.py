@@ -20,7 +20,8 @@ _KINDS = (b"text/", b"application/json", b"application/javascript", b"image/svg+
 
 def takes_gzip(scope: Scope) -> bool:
     """Whether the caller says that it reads gzip, and does not take it back with ``q=0``."""
-    for name, value in scope["headers"]:
+    headers: Headers = list(scope["headers"])
+    for name, value in headers:
         if name == b"accept-encoding":
             for choice in value.lower().split(b","):
                 coding, _, weight = choice.replace(b" ", b"").partition(b";q=")

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jazari.catalog.labels import Label, institute_names
-from jazari.core.errors import JazariError
 from jazari.portal.kinds import counted, in_order
 from jazari.settings.home import Home
-from jazari.territories import Territories, load, load_for
+from jazari.territories import Territories, usable_for
 from jazari.trust.directory import DirectoryEntry
 
 
@@ -26,17 +25,9 @@ class Place:
     institutes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def territories_of(home: Home) -> Territories:
-    """The network's own regions where its file can be used, else Morocco's."""
-    try:
-        return load_for(home.path)
-    except (OSError, JazariError):
-        return load()
-
-
 def names_of(home: Home, code: str) -> dict[str, str]:
     """The names of a region by language; its code as a name where the territories do not know it."""
-    return territories_of(home).name_of(code) or ({"und": code} if code else {})
+    return usable_for(home.path).name_of(code) or ({"und": code} if code else {})
 
 
 def places(

@@ -30,7 +30,7 @@ def best(texts: Mapping[str, str], language: str) -> tuple[str, str]:
 
 def day(moment: datetime, language: str) -> str:
     """``26 novembre 2026``."""
-    return format_date(moment, "long", locale=locale_of(language))
+    return str(format_date(moment, "long", locale=locale_of(language)))
 
 
 def moment(moment: datetime, language: str) -> str:
@@ -40,4 +40,4 @@ def moment(moment: datetime, language: str) -> str:
 
 def number(value: float | Decimal, language: str) -> str:
     """With the language's separators; Western digits, as Morocco writes them."""
-    return format_decimal(value, locale=locale_of(language))
+    return str(format_decimal(value, locale=locale_of(language)))

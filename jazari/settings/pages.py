@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from jazari.settings.common import INSTALLED_APPS as NODE_APPS
 
@@ -60,7 +61,7 @@ USE_I18N = True
 LOCALE_PATHS = [str(Path(__file__).parents[1] / "portal" / "locale")]
 FORMAT_MODULE_PATH = ["jazari.portal.formats"]
 LANGUAGE_COOKIE_AGE = 31_536_000
-LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
 
 STATIC_URL = "/static/"  # what is under it carries a digest: see jazari.portal.assets
 

@@ -10,6 +10,7 @@ from jazari.settings.common import *  # noqa: F403
 from jazari.settings.common import MIDDLEWARE as _MIDDLEWARE
 from jazari.settings.common import ROOT_URLCONF as _ROOT_URLCONF
 from jazari.settings.database import database
+from jazari.settings.home import Home
 from jazari.settings.pages import *  # noqa: F403
 from jazari.settings.pages import cookie_names
 
@@ -18,6 +19,8 @@ from jazari.settings.pages import cookie_names
 MIDDLEWARE = [*_MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 ROOT_URLCONF = _ROOT_URLCONF
 
+HOME: Home
+"""Each test's own: see ``jazari.testing.pages``."""
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 SECRET_KEY = "for tests only, it protects nothing"  # noqa: S105

@@ -35,10 +35,15 @@ class Page:
     total: int
 
 
-def list_studies(records: Records, me: str, show: Show, number: int, now: datetime) -> Page:
-    """One page of the studies of the network that this node has verified; ``me`` is its namespace."""
+def list_studies(records: Records, me: str, show: Show, now: datetime) -> list[str]:
+    """The studies of the network that this node has verified, newest first; ``me`` is its namespace."""
     wanted = _CHOOSE[show](records, me, now)
-    references = [r.ref for r in reversed(records.of("study")) if wanted is None or wanted(r)]
+    return [record.ref for record in reversed(records.of("study")) if wanted is None or wanted(record)]
+
+
+def page_of_studies(records: Records, me: str, show: Show, number: int, now: datetime) -> Page:
+    """One page of them."""
+    references = list_studies(records, me, show, now)
     pages = max(1, -(-len(references) // PER_PAGE))
     number = min(max(number, 1), pages)
     shown = references[(number - 1) * PER_PAGE : number * PER_PAGE]
@@ -47,17 +52,18 @@ def list_studies(records: Records, me: str, show: Show, number: int, now: dateti
 
 def waiting_for(records: Records, me: str, now: datetime) -> list[str]:
     """The studies that ``me`` has not decided on and that may still run, oldest first."""
-    return [record.ref for record in records.of("study") if _waits(records, record, me, now)]
+    return [record.ref for record in records.of("study") if waits(records, record, me, now)]
 
 
 _Wanted = Callable[[Record], bool] | None
 
 
 def _to_decide(records: Records, me: str, now: datetime) -> _Wanted:
-    return lambda record: _waits(records, record, me, now)
+    return lambda record: waits(records, record, me, now)
 
 
-def _waits(records: Records, record: Record, me: str, now: datetime) -> bool:
+def waits(records: Records, record: Record, me: str, now: datetime) -> bool:
+    """Whether the study in ``record`` asks ``me``, which has not decided on it and still may."""
     if me not in record.card.get("datasets", {}) or records.is_withdrawn(record.ref):
         return False
     study = study_of(records, record.ref)

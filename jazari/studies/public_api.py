@@ -5,7 +5,7 @@ What is published is open to everybody. Where a run stands is for who may follow
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -14,13 +14,13 @@ from pydantic import Field
 from jazari.accounts.api_access import everybody, needs
 from jazari.accounts.rules import Permission
 from jazari.core import clock
+from jazari.federation.paging import Listed, Paging, listed
 from jazari.studies import queries
 from jazari.studies.listing import Show, list_studies
 from jazari.studies.pages.node import reference, this_node
 from jazari.studies.run_view import run_view
 
 router = Router(tags=["studies"])
-MOST_PAGES = 1_000_000
 
 
 class StudyLine(Schema):
@@ -36,13 +36,16 @@ class StudyLine(Schema):
     unanswered: list[str]
 
 
-class StudyPage(Schema):
-    """Some studies, newest first; ``page`` counts from 1."""
+class Studies(Listed):
+    """Some studies, newest first."""
 
     items: list[StudyLine]
-    page: int
-    pages: int
-    total: int
+
+
+class WhichStudies(Paging):
+    """``to-decide``: those that ask the institute of this node, which has not decided and still may."""
+
+    show: Show = Field(Show.ALL, description="Which studies.")
 
 
 class Decision(Schema):
@@ -124,16 +127,13 @@ class ResultFacts(Schema):
     values: dict[str, Any]
 
 
-@router.get("", response=StudyPage, auth=everybody, summary="Studies, newest first")
-def get_studies(
-    request: HttpRequest,  # noqa: ARG001  ninja names it
-    show: Show = Show.ALL,
-    page: Annotated[int, Query(ge=1, le=MOST_PAGES)] = 1,
-) -> dict[str, Any]:
-    """The studies of the network that this node has verified, twenty a page."""
-    node = this_node()
-    found = list_studies(node.records, node.namespace, show, page, clock.now())
-    return {"items": found.lines, "page": found.number, "pages": found.pages, "total": found.total}
+@router.get("", response=Studies, auth=everybody, summary="Studies, newest first")
+def get_studies(request: HttpRequest, asked: Query[WhichStudies]) -> dict[str, Any]:
+    """The studies of the network that this node has verified."""
+    node, now = this_node(), clock.now()
+    found = list_studies(node.records, node.namespace, asked.show, now)
+    shown = found[asked.offset : asked.offset + asked.limit]
+    return listed(request, asked, [queries.study_line(node.records, one, now) for one in shown], len(found))
 
 
 @router.get("/study/{namespace}/{name}/{version}", response=StudyFacts, auth=everybody, summary="One study")

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from jazari.core.errors import JazariError
 from jazari.core.files import plain_os_errors
 from jazari.territories.errors import BadTerritories, UnknownRegion
 
@@ -114,6 +115,14 @@ def load_for(folder: Path) -> Territories:
     """The territories of the network whose node lives in ``folder``: its own file there, else Morocco's."""
     own = folder / OWN_FILE
     return _load_once(own, own.stat().st_mtime_ns) if own.is_file() else _load_once(None, 0)
+
+
+def usable_for(folder: Path) -> Territories:
+    """The same for pages: Morocco's also where the network's own file is there and cannot be used."""
+    try:
+        return load_for(folder)
+    except (OSError, JazariError):
+        return _load_once(None, 0)
 
 
 @lru_cache(maxsize=4)

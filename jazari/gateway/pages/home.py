@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from jazari.accounts.models import Person
+from jazari.accounts.operations import actor_of
 from jazari.core.errors import JazariError
 from jazari.federation.answers import refusal
 from jazari.gateway.configuration import GatewayConfig, read_gateway
@@ -46,8 +47,7 @@ def settings_and_records() -> tuple[Home, GatewayConfig, Knowledge]:
 
 def actor(request: HttpRequest) -> str:
     """Who does it, for the audit trail."""
-    person = request.user
-    return f"person:{person.pk}" if isinstance(person, Person) else "nobody"
+    return actor_of(cast(Person, request.user))
 
 
 def whole_number(text: str, most: int) -> int | None:

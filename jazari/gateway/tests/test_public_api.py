@@ -94,8 +94,8 @@ def test_every_operation_names_who_may_call_it(api: NinjaAPI) -> None:
 def test_records_are_for_everybody(published: Home, caller: TestClient) -> None:  # noqa: F811
     status, found = get(caller, "/gateway/drills?limit=1")
     assert status == 200
-    assert found["next_offset"] == 1
-    assert found["drills"][0]["card"]["what"] == "campus"
+    assert found["next"].endswith("?limit=1&offset=1")
+    assert found["items"][0]["card"]["what"] == "campus"
     assert get(caller, "/gateway/providers?limit=0")[0] == 422
     assert get(caller, "/gateway/providers?offset=99999999999")[0] == 422
     closed = ("gateway/routes", "gateway/projects", "gateway/keys", "gateway/receipts", "gateway/use", "audit/entries")
@@ -106,12 +106,12 @@ def test_records_are_for_everybody(published: Home, caller: TestClient) -> None:
 def test_providers_policy_routes_and_explanations(portal: Home, caller: TestClient) -> None:
     give_gateway(portal)
     publish()
-    assert [one["ref"] for one in get(caller, "/gateway/providers")[1]["providers"]] == [
+    assert [one["ref"] for one in get(caller, "/gateway/providers")[1]["items"]] == [
         "rabat/provider/first@1", "rabat/provider/second@1",
     ]  # fmt: skip
-    assert get(caller, "/gateway/policy")[1]["policies"][0]["ref"] == "rabat/residency/main@1"
+    assert get(caller, "/gateway/policy")[1]["items"][0]["ref"] == "rabat/residency/main@1"
     see = Permission.SEE_GATEWAY
-    routes = get(caller, "/gateway/routes", see)[1]["routes"]
+    routes = get(caller, "/gateway/routes", see)[1]["items"]
     assert {one["route"] for one in routes} == {"chat", "text", "vectors"}
     assert "127.0.0.1" not in json.dumps(routes)
     said = get(caller, "/gateway/routes/chat/explanation?data_class=secret", see)[1]
@@ -127,7 +127,7 @@ def test_projects_keys_receipts_and_use(portal: Home, caller: TestClient) -> Non
     made = operations.create_key("archives", "web", Scope(["chat"], DataClass.INTERNAL), "tests")
     (call,) = serve(portal, {})
     read = Permission.READ_GATEWAY
-    (project,) = get(caller, "/gateway/projects", read)[1]["projects"]
+    (project,) = get(caller, "/gateway/projects", read)[1]["items"]
     assert (project["granted_microcredits"], project["spent_microcredits"]) == (10**6, 250_000)
     whole = get(caller, "/gateway/projects/archives", read)[1]
     assert whole["grants"][0]["note"] == "why"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +24,7 @@ from jazari.catalog.tests.home import root_home
 from jazari.core.errors import JazariError
 from jazari.federation.exchange import open_reader
 from jazari.nodes import api_limits
-from jazari.nodes.public_api import PublicApi, api, on_bug, on_error, on_refusal
+from jazari.nodes.public_api import PublicApi, api
 from jazari.nodes.tests.live_portal import serving
 from jazari.portal.limits import Buckets, address_group
 from jazari.settings.home import Home, NodeConfig
@@ -41,11 +40,6 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.unsupported_method,
 ]
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_limits, "_buckets", Buckets(1e9, 10**9, 1000, itertools.count().__next__))
 
 
 @pytest.fixture
@@ -188,11 +182,6 @@ def guarded(portal: Home, settings: Any) -> None:
 
     other = PublicApi(docs_url=None, urls_namespace="guarded", auth=nobody)
     other.add_router("", router)
-    for kind, handler in ((JazariError, on_error), (Exception, on_bug)):
-        other.add_exception_handler(kind, handler)
-    from ninja.errors import HttpError
-
-    other.add_exception_handler(HttpError, on_refusal)
 
     urls = ModuleType("urls")
     urls.urlpatterns = [path("api/v1/", other.urls), path("", include(portal_urls))]  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ def version(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The catalogue's version is looked at for each request, and is whatever the test says."""
     now = ["1"]
     monkeypatch.setattr(page_cache, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(serving, "catalogue_version", lambda: now[0])
+    monkeypatch.setattr(serving, "network_version", lambda: now[0])
     return now
 
 

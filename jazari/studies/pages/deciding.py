@@ -20,6 +20,7 @@ from jazari.accounts.confirmation import has_passkey, passkey_confirmation
 from jazari.accounts.rules import Permission
 from jazari.core import clock
 from jazari.core.errors import JazariError
+from jazari.federation.answers import plain_errors, refusal
 from jazari.settings.runtime import this_home
 from jazari.studies import intents
 from jazari.studies.checks import ask_for_check
@@ -29,7 +30,7 @@ from jazari.studies.listing import waiting_for
 from jazari.studies.models import Intent, OnSiteCheck
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, study_of
-from jazari.studies.pages.node import person_of, plainly, problem, reference, this_node
+from jazari.studies.pages.node import person_of, reference, this_node
 from jazari.studies.pages.reading import study_context
 from jazari.studies.templatetags.studies import record_url
 
@@ -38,7 +39,7 @@ MOST_WAITING = 100
 
 @requires(Permission.DECIDE_STUDIES)
 @require_safe
-@plainly
+@plain_errors
 def inbox(request: HttpRequest) -> HttpResponse:
     """The studies that wait for this institute, the oldest first, and what was confirmed and is not signed yet."""
     node = this_node()
@@ -68,7 +69,7 @@ def _summary(node: Here, found: Study) -> dict[str, Any]:
 
 @requires(Permission.DECIDE_STUDIES)
 @require_http_methods(["GET", "HEAD", "POST"])
-@plainly
+@plain_errors
 def deciding(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """All that a steward needs to decide on one study; posted, what they mean to decide, to be confirmed next."""
     node = this_node()
@@ -132,7 +133,7 @@ def _unmapped(node: Here, found: Study) -> str:
 
 @requires(Permission.DECIDE_STUDIES)
 @require_POST
-@plainly
+@plain_errors
 def check(_request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """Have the worker try the study on this institute's data; back to the page, which shows how far it is."""
     ref = reference("study", namespace, name, version)
@@ -142,7 +143,7 @@ def check(_request: HttpRequest, namespace: str, name: str, version: int) -> Htt
 
 @requires(Permission.DECIDE_STUDIES)
 @require_http_methods(["GET", "HEAD", "POST"])
-@plainly
+@plain_errors
 def confirm(request: HttpRequest, number: int) -> HttpResponse:
     """What is about to be confirmed. Without a fresh answer of the passkey it leads to giving one; then it is kept."""
     intent = _own_intent(request, number)
@@ -153,7 +154,7 @@ def confirm(request: HttpRequest, number: int) -> HttpResponse:
         try:
             intents.confirm(intent, answer)
         except JazariError as error:
-            return problem(request, error)
+            return refusal(request, error)
         messages.success(request, _("Your decision is noted. It counts once it is signed with the steward's key."))
         return redirect(record_url("deciding", intent.study))
     again = f"{reverse('mfa_reauthenticate_webauthn')}?{urlencode({'next': request.path})}"

@@ -1,19 +1,15 @@
-"""The node behind the pages, and what is shown when one of our errors stops a page."""
+"""The node behind the pages, and who asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import HttpRequest
 
 from jazari.core import events
 from jazari.core.audit import AuditEvent
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
-from jazari.federation.http import http_status
 from jazari.settings.home import Home
 from jazari.settings.runtime import this_home
 from jazari.studies.here import open_here
@@ -38,25 +34,6 @@ def open_with(opener: Open = _open) -> None:
 def this_node() -> Here:
     """The node that this process serves; raises ``NotAdmitted`` before it belongs to a network."""
     return _opener(this_home())
-
-
-def plainly(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Show the sentence of one of our errors as a page with the right status."""
-
-    @wraps(view)
-    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            return view(request, *args, **kwargs)
-        except JazariError as error:
-            return problem(request, error)
-
-    return shown
-
-
-def problem(request: HttpRequest, error: JazariError) -> HttpResponse:
-    """The page that says what was wrong and what to do."""
-    status = http_status(error)
-    return render(request, "studies/problem.html", {"error": error, "missing": status == 404}, status=status)
 
 
 def reference(kind: str, namespace: str, name: str, version: int) -> str:

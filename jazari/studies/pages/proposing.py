@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from jazari.accounts.access import requires
 from jazari.accounts.rules import Permission
 from jazari.core.errors import JazariError
+from jazari.federation.answers import plain_errors
 from jazari.settings.runtime import this_home
 from jazari.studies import operations
 from jazari.studies.agreement import agreement_digest, parse_study, study_dict
@@ -36,7 +37,7 @@ from jazari.studies.errors import BadStudy
 from jazari.studies.models import StudyDraft
 from jazari.studies.operations import Here
 from jazari.studies.pages import words
-from jazari.studies.pages.node import person_asked, person_of, plainly, this_node
+from jazari.studies.pages.node import person_asked, person_of, this_node
 from jazari.studies.templatetags.studies import record_url
 
 STEPS = ("recipe", "data", "parameters", "terms", "preview")
@@ -47,7 +48,7 @@ _NUMBERS = ("floor", "minimum_institutes", "max_rounds", "max_runs", "round_dead
 
 @requires(Permission.PROPOSE_STUDIES)
 @require_http_methods(["GET", "HEAD", "POST"])
-@plainly
+@plain_errors
 def step(request: HttpRequest, name: str = "recipe") -> HttpResponse:
     """One step of the form."""
     if name not in STEPS or this_home().is_root:

@@ -11,13 +11,14 @@ from django.views.decorators.http import require_safe
 from jazari.accounts.access import may, public
 from jazari.core import clock
 from jazari.core.errors import JazariError
+from jazari.federation.answers import plain_errors
 from jazari.settings.runtime import this_home
-from jazari.studies.listing import Show, list_studies
+from jazari.studies.listing import Show, page_of_studies
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, study_of
 from jazari.studies.pages import words
-from jazari.studies.pages.node import plainly, reference, this_node, titles
+from jazari.studies.pages.node import reference, this_node, titles
 from jazari.trust.records import Record
 
 MOST_PAGES = 1_000_000
@@ -25,7 +26,7 @@ MOST_PAGES = 1_000_000
 
 @public
 @require_safe
-@plainly
+@plain_errors
 def index(request: HttpRequest) -> HttpResponse:
     """The studies of the network, newest first."""
     try:
@@ -33,7 +34,7 @@ def index(request: HttpRequest) -> HttpResponse:
     except ValueError:
         show = Show.ALL
     node = this_node()
-    page = list_studies(node.records, node.namespace, show, _number(request.GET.get("page", "")), clock.now())
+    page = page_of_studies(node.records, node.namespace, show, _number(request.GET.get("page", "")), clock.now())
     filters = [(name, word, name == show) for name, word in words.SHOW.items() if _offered(request, Show(name))]
     return render(request, "studies/index.html", {"page": page, "show": str(show), "filters": filters})
 
@@ -48,7 +49,7 @@ def _number(text: str) -> int:
 
 @public
 @require_safe
-@plainly
+@plain_errors
 def study(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """One study: its text, who decided what and why, its runs and results, and what would leave."""
     node = this_node()

@@ -9,10 +9,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from jazari.accounts.access import public
+from jazari.federation.answers import plain_errors
 from jazari.studies.cards import run_id
 from jazari.studies.errors import StudyNotFound
 from jazari.studies.operations import Here
-from jazari.studies.pages.node import plainly, reference, this_node, titles
+from jazari.studies.pages.node import reference, this_node, titles
 from jazari.studies.queries import result_facts
 from jazari.studies.result_view import attestations_of, charts_for, tables_for
 from jazari.trust.records import Record
@@ -24,7 +25,7 @@ LARGEST_SHOWN = 8 * 2**20
 
 @public
 @require_safe
-@plainly
+@plain_errors
 def result(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """A result: tables, charts, provenance and attestations. Its bytes are checked against the signed record."""
     node = this_node()
@@ -56,7 +57,7 @@ def _values(node: Here, ref: str, recipe: str) -> dict[str, Any]:
 
 @public
 @require_safe
-@plainly
+@plain_errors
 def download(_request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponseBase:
     """``result.json``, byte for byte as the record names it."""
     node = this_node()

@@ -19,11 +19,12 @@ from django.views.decorators.http import require_POST, require_safe
 from jazari.accounts.access import may, requires
 from jazari.accounts.rules import Permission
 from jazari.core.errors import JazariError
+from jazari.federation.answers import plain_errors, refusal
 from jazari.federation.http import http_status
 from jazari.studies import operations
 from jazari.studies.charts import line_chart
 from jazari.studies.overview import study_of
-from jazari.studies.pages.node import person_asked, person_of, plainly, problem, reference, this_node
+from jazari.studies.pages.node import person_asked, person_of, reference, this_node
 from jazari.studies.run_view import run_record, run_view
 from jazari.studies.templatetags.studies import record_url
 
@@ -38,7 +39,7 @@ LONGEST_REASON = 500
 
 @requires(Permission.FOLLOW_RUNS)
 @require_safe
-@plainly
+@plain_errors
 def run(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """Where a run stands, as this node knows it; kept current by a stream, or by reloading."""
     ref = reference("run", namespace, name, version)
@@ -135,7 +136,7 @@ def _event(name: str, data: str) -> str:
 
 @requires(Permission.PROPOSE_STUDIES)
 @require_POST
-@plainly
+@plain_errors
 def start(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """Record that the study runs now on the institutes that approve; then to the page of the run."""
     ref = reference("study", namespace, name, version)
@@ -147,7 +148,7 @@ def start(request: HttpRequest, namespace: str, name: str, version: int) -> Http
 
 @requires(Permission.CANCEL_RUNS)
 @require_POST
-@plainly
+@plain_errors
 def cancel(request: HttpRequest, namespace: str, name: str, version: int) -> HttpResponse:
     """Withdraw a run of this institute: it ends everywhere. The reason is published."""
     ref = reference("run", namespace, name, version)
@@ -162,7 +163,7 @@ def cancel(request: HttpRequest, namespace: str, name: str, version: int) -> Htt
         try:
             operations.withdraw(node, ref, reason)
         except JazariError as error:
-            return problem(request, error)
+            return refusal(request, error)
         person_asked(request, "cancel-run", ref)
         messages.success(request, _("The run is withdrawn. It ends everywhere within moments."))
     return redirect(record_url("run", ref))
