@@ -87,6 +87,26 @@ class Looker:
         context.add_cookies([{"name": name, "value": value, "url": self.origin}])
 
 
+LOOKED_AT = {("light", "wide"), ("dark", "narrow")}
+"""Where axe-core looks: at both colour schemes and at both widths; it takes as long as all the rest."""
+
+
+def look_whole(window: Window, language: str, scheme: str, picture: str = "") -> None:
+    """The page that is open must be whole, wide and narrow; ``picture`` names the screenshots, none without it."""
+    page = window.page
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
+    assert page.locator("h1").count() == 1
+    for name, size in (("wide", WIDE), ("narrow", NARROW)):
+        page.set_viewport_size(size)
+        if picture:
+            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=SCREENSHOTS / f"{picture}-{language}-{name}-{scheme}.png", full_page=True)
+        assert window.sideways() == 0, f"{page.url} in {language}, {name}: the page scrolls sideways"
+        if (scheme, name) in LOOKED_AT:
+            assert axe_says(page) == [], f"{page.url} in {language}, {name}, {scheme}"
+
+
 def axe_says(page: Page) -> list[str]:
     """What axe-core finds wrong on the page: rule, element and why."""
     page.evaluate(AXE)

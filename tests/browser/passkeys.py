@@ -15,16 +15,6 @@ import httpx
 
 from jazari.settings.home import Home, NodeConfig
 
-CHROMIUM = Path("/usr/bin/chromium")
-_QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
 
 @contextlib.contextmanager
 def portal_of_a_new_home(folder: Path) -> Iterator[Home]:
@@ -50,19 +40,6 @@ def portal_of_a_new_home(folder: Path) -> Iterator[Home]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-@contextlib.contextmanager
-def browser() -> Iterator[Any]:
-    """Chromium, without a screen."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(_QUIET))
-        try:
-            yield found
-        finally:
-            found.close()
 
 
 def add_authenticator(page: Any, *, verifies: bool = True) -> Any:

@@ -8,35 +8,22 @@ from pathlib import Path
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from jazari.accounts.rules import Role
 from jazari.settings.home import Home
 from jazari.testing.pages import PASSWORD
 from jazari.testing.waiting import until
 from tests.browser.looking import Looker, axe_says
+from tests.browser.passkeys import add_authenticator
 from tests.browser.people import address
 
 pytestmark = pytest.mark.browser
 
 
-def authenticator(page: Page) -> None:
-    wire = page.context.new_cdp_session(page)
-    wire.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    wire.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-
 def test_a_passkey_is_made_and_opens_the_account(look: Looker):
     with look.window("en", Role.AUDITOR) as window:
-        authenticator(window.page)
+        add_authenticator(window.page)
         page = window.open("/account/2fa/webauthn/add/")
         page.locator("#id_name").fill("Phone")
         page.locator("#id_passwordless").check()

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from jazari.settings.home import Home
 from jazari.testing.commands import Commands
 from jazari.testing.pages import PASSWORD
 from tests.browser import passkeys
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not passkeys.CHROMIUM.exists(), reason="there is no Chromium on this machine"),
-]
+pytestmark = pytest.mark.browser
 EMAIL = "amina@example.org"
 
 
@@ -33,10 +31,10 @@ def sign_in(page: Any, origin: str) -> None:
     page.wait_for_url(f"{origin}/")
 
 
-def test_a_passkey_is_added_and_opens_what_a_password_alone_does_not(tmp_path: Path) -> None:
-    with passkeys.portal_of_a_new_home(tmp_path / "home") as home, passkeys.browser() as chromium:
+def test_a_passkey_is_added_and_opens_what_a_password_alone_does_not(tmp_path: Path, browser: Browser) -> None:
+    with passkeys.portal_of_a_new_home(tmp_path / "home") as home:
         origin = f"http://localhost:{home.config.portal_port}"
-        page = chromium.new_context(locale="en-GB").new_page()
+        page = browser.new_context(locale="en-GB").new_page()
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if "inline script" in message.text else None)
         authenticator = passkeys.add_authenticator(page)

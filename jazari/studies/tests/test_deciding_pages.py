@@ -96,13 +96,19 @@ def test_the_check_is_done_by_the_worker_and_shown_with_its_counts(site: Site, s
     page = address("study", study, "decide/")
     steward.post(address("study", study, "check/"))
     waiting = steward.get(page).content.decode()
-    assert 'http-equiv="refresh"' in waiting
+    assert looks_again_at(waiting) not in (page, ""), "a browser stays where only the fragment differs"
+    assert looks_again_at(steward.get(f"{page}?again=1").content.decode()) == page
     assert "waits for the worker" in waiting
     assert checks.do_waiting_checks(site.here())
     done = steward.get(page).content.decode()
     assert "60 rows of 30 subjects would be used." in done
     assert "No rule refuses it." in done
     assert not checks.do_waiting_checks(site.here()), "a check is done once"
+
+
+def looks_again_at(page: str) -> str:
+    found = re.search(r'http-equiv="refresh" content="4; url=([^"#]+)#check"', page)
+    return found[1] if found else ""
 
 
 def test_a_check_that_a_rule_refuses_says_which(site: Site, steward: Client, study: str):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from django.template.loader import render_to_string
+from django.urls import resolve
 
 from jazari.studies import charts
 from jazari.studies.convergence import MEASURES
@@ -140,6 +141,14 @@ def test_anybody_reads_a_result_with_its_origin_and_who_attested_it(site: Site, 
     provenance = site.network.get(result).card["provenance"]
     assert provenance["agreement"] in page
     assert address("study", provenance["study"]) in page
+
+
+def test_the_verification_of_a_result_is_one_click_away(site: Site, result: str):
+    page = anonymous().get(address("result", result)).content.decode()
+    (link,) = re.findall(r'<a role="button" href="([^"]+)">Verify it now</a>', page)
+    found = resolve(link, "jazari.nodes.portal_urls")
+    assert found.view_name == "catalog:verify"
+    assert "{namespace}/{kind}/{name}@{version}".format(**found.kwargs) == result
 
 
 def test_the_file_is_the_signed_one_byte_for_byte(site: Site, result: str):
