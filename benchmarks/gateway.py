@@ -5,19 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import gateway_findings
 from benchmarks.base import Options, Outcome
-from benchmarks.gateway_bare import BARE, bare_proxy
 from benchmarks.gateway_capacity import CONNECTIONS, Capacity, most_a_second, streams_a_second
 from benchmarks.gateway_home import GatewayHome, NotStarted, Program, gateway_home
 from benchmarks.gateway_litellm import litellm_proxy, version
 from benchmarks.gateway_load import Seen, Target, as_fast_as_it_can, at_the_same_time
-from benchmarks.gateway_rounds import DIRECT, Compared, half_idle_rate, in_turn
+from benchmarks.gateway_rounds import BARE, DIRECT, Compared, half_idle_rate, in_turn
 from benchmarks.gateway_upstream import PLAIN, paced
 from benchmarks.network import free_ports
 
@@ -70,8 +69,8 @@ def run(options: Options) -> Outcome:
     with upstream() as direct, gateway_home(direct.url, (PLAIN, brisk, slow)) as home:
         _starts(found, home)
         with _running(home) as program:
-            _capacity(found, direct, home.target, program)
-            with bare_proxy(direct.url) as bare:
+            with _served(BARE, "gateway_bare", direct.url) as bare:
+                _capacity(found, direct, bare, home.target, program)
                 _latency(found, direct, bare, home.target, brisk)
             _streams(found, direct, home.target, slow)
             _beside_litellm(found, direct, home.target, options.litellm)
@@ -79,15 +78,20 @@ def run(options: Options) -> Outcome:
     return gateway_findings.outcome(found)
 
 
-@contextmanager
-def upstream() -> Iterator[Target]:
+def upstream() -> AbstractContextManager[Target]:
     """The provider that all of them ask."""
+    return _served(DIRECT, "gateway_upstream")
+
+
+@contextmanager
+def _served(name: str, module: str, *arguments: str) -> Iterator[Target]:
+    """A target called ``name``: that program of the benchmarks in a process of its own, on a port of its own."""
     port = free_ports(1)[0]
-    command = [sys.executable, "-m", "benchmarks.gateway_upstream", str(port)]
+    command = [sys.executable, "-m", f"benchmarks.{module}", str(port), *arguments]
     with TemporaryDirectory(prefix="jazari-bench-") as folder:
         program = Program(command, Path(folder) / "log", f"http://127.0.0.1:{port}/")
         try:
-            yield Target(DIRECT, f"http://127.0.0.1:{port}/v1")
+            yield Target(name, f"http://127.0.0.1:{port}/v1")
         finally:
             program.stop()
 
@@ -109,13 +113,15 @@ def _starts(found: Found, home: GatewayHome) -> None:
                 found.starts.append(program.start_seconds)
 
 
-def _capacity(found: Found, direct: Target, gateway: Target, program: Program) -> None:
+def _capacity(found: Found, direct: Target, bare: Target, gateway: Target, program: Program) -> None:
     seconds = found.size.full_seconds
     _ask(gateway, 100)
     used = program.processor_seconds()
     most = found.capacity[gateway.name] = most_a_second(gateway, PLAIN, seconds)
     found.processor_microseconds = (program.processor_seconds() - used) / max(most.answered, 1) * 1e6
-    found.capacity[DIRECT] = most_a_second(direct, PLAIN, seconds)
+    for target in (bare, direct):
+        _ask(target, 100)
+        found.capacity[target.name] = most_a_second(target, PLAIN, seconds)
 
 
 def _ask(target: Target, count: int) -> Seen:
@@ -124,8 +130,6 @@ def _ask(target: Target, count: int) -> Seen:
 
 def _latency(found: Found, direct: Target, bare: Target, gateway: Target, brisk: str) -> None:
     size, most = found.size, found.capacity[gateway.name].per_second
-    _ask(bare, 100)
-    found.capacity[BARE] = most_a_second(bare, PLAIN, size.full_seconds)
     rate = half_idle_rate(gateway, PLAIN, most, size.seconds)
     found.plain = in_turn((direct, bare, gateway), PLAIN, rate, size.seconds, size.rounds)
     most = streams_a_second(gateway, brisk, 20 * round(32 * size.seconds / 5))

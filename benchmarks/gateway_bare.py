@@ -7,33 +7,10 @@ no key, no policy, no credits, no receipt. What the gateway adds beyond this is 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
 import uvicorn
-
-from benchmarks.gateway_home import Program
-from benchmarks.gateway_load import Target
-from benchmarks.network import free_ports
-
-BARE = "a bare proxy"
-
-
-@contextmanager
-def bare_proxy(upstream: str) -> Iterator[Target]:
-    """The bare proxy before ``upstream``, in a process of its own."""
-    port = free_ports(1)[0]
-    command = [sys.executable, "-m", "benchmarks.gateway_bare", str(port), upstream]
-    with TemporaryDirectory(prefix="jazari-bench-") as folder:
-        program = Program(command, Path(folder) / "log", f"http://127.0.0.1:{port}/healthz")
-        try:
-            yield Target(BARE, f"http://127.0.0.1:{port}/v1")
-        finally:
-            program.stop()
 
 
 class Proxy:

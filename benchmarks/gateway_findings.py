@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.base import Finding, Outcome, at_least, at_most, median, spread
-from benchmarks.gateway_bare import BARE
-from benchmarks.gateway_rounds import DIRECT, HALF, Compared
+from benchmarks.gateway_rounds import BARE, DIRECT, HALF, Compared
 
 if TYPE_CHECKING:
     from benchmarks.gateway import Found

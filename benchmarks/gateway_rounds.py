@@ -51,6 +51,7 @@ class Compared:
 
 
 DIRECT = "direct"
+BARE = "a bare proxy"
 
 
 def in_turn(

@@ -115,7 +115,7 @@ class ProviderConfig(_Settings):
         _check_reach(self.address, self.reach)
         return self
 
-    @property
+    @cached_property
     def takes_image_addresses(self) -> bool:
         """Whether it may be told to fetch an image: from inside the own network only if the operator says so."""
         return self.image_addresses or self.reach is Reach.PUBLIC

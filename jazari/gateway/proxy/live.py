@@ -59,7 +59,6 @@ class Provider:
         self.name, self.config, self.upstream = name, config, upstream
         self.breaker = Breaker()
         self.places = FairLimiter(config.most_at_once)
-        self._takes_image_addresses = config.takes_image_addresses
 
     def state(self, now: float) -> ProviderState:
         """How it stands, for routing and for people."""
@@ -67,7 +66,7 @@ class Provider:
         waits = None if at is None or at <= now else at - now
         most, busy, waiting = self.config.most_at_once, self.places.busy, self.places.waiting
         health, ready = self.breaker.health(now), self.breaker.ready(now)
-        return ProviderState(health, ready, waits, busy, waiting, most, self._takes_image_addresses)
+        return ProviderState(health, ready, waits, busy, waiting, most, self.config.takes_image_addresses)
 
 
 class Route:

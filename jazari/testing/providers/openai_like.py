@@ -8,6 +8,7 @@ A model named ``fault-<name>`` fails in that way at every call, so that a caller
 from __future__ import annotations
 
 import argparse
+import contextlib
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -94,12 +95,14 @@ _ROLES = ("system", "developer", "user", "assistant", "tool")
 
 def main() -> None:
     """Serve until interrupted; prints the address once it answers. ``GET /counts`` tells what was asked."""
-    parser = argparse.ArgumentParser(description="A provider with OpenAI's interface, for benchmarks.")
+    parser = argparse.ArgumentParser(description="A provider with OpenAI's interface, for benchmarks and the demo.")
     parser.add_argument("port", type=int, help="0 for a free one")
     parser.add_argument("--words", type=int, default=16, help="of an answer, and events of a stream")
     given = parser.parse_args()
     use_fast_loop()
-    with OpenAILike(port=given.port, behaviour=Behaviour(words=given.words)) as provider:
+    serving = OpenAILike(port=given.port, behaviour=Behaviour(words=given.words))
+    # Ctrl-C in the demo reaches everything that it started.
+    with contextlib.suppress(KeyboardInterrupt), serving as provider:
         print(provider.url, flush=True)
         threading.Event().wait()
 

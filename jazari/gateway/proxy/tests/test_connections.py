@@ -36,13 +36,14 @@ class Closing:
     def __init__(self, fate: str, answers: int = 1, idle_seconds: float = 60.0) -> None:
         self._fate, self.answers, self._idle = fate, answers, idle_seconds
         self.connections = self.requests = 0
-        self._loop = asyncio.new_event_loop()
+        self._loop, self._over = asyncio.new_event_loop(), asyncio.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
 
     async def serve(self) -> None:
-        """Until the loop stops."""
-        await asyncio.start_server(self._attend, sock=self._listener)
+        """Until ``stop``."""
+        async with await asyncio.start_server(self._attend, sock=self._listener):
+            await self._over.wait()
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -74,13 +75,13 @@ class Closing:
         return document
 
     def run(self) -> None:
-        """In a thread."""
-        self._loop.run_until_complete(self.serve())
-        self._loop.run_forever()
+        """In a thread. Whoever is attended to at the end is left while the loop still turns."""
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self.serve())
 
     def stop(self) -> None:
         """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._over.set)
 
 
 def _answer(stream: bool) -> bytes:

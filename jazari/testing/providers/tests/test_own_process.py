@@ -1,5 +1,6 @@
 """Stand-ins in processes of their own, as benchmarks start them."""
 
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -27,6 +28,15 @@ def test_openai_like_counts_and_answers_as_asked():
         counts = httpx.get(f"{url.removesuffix('/v1')}/counts").json()
     assert answer["usage"]["completion_tokens"] == 3
     assert (counts["requests"], counts["finished"]) == (1, 1)
+
+
+def test_openai_like_ends_without_a_word_when_it_is_interrupted():
+    argv = [sys.executable, "-m", "jazari.testing.providers.openai_like", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("http://")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, "")
 
 
 @pytest.mark.slow
