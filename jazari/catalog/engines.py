@@ -14,15 +14,20 @@ A later migration that makes SQLite rebuild the items' table (most alterations d
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import connection
 
+from jazari.catalog.normalise import SHORTEST_BEGINNING
+
 TABLE = "catalog_catalogitem"
 SEARCH = "catalog_search"
 LISTING = "catalog_listing"
+WORDS = "catalog_catalogword"
+MOST_COMPLETIONS = 16
 _COLUMN_NAMES = ("search_title", "search_text", "search_facets")
 _COLUMNS = ", ".join(_COLUMN_NAMES)
 _NEW, _OLD = (", ".join(f"{row}.{name}" for name in ("place", *_COLUMN_NAMES)) for row in ("new", "old"))
@@ -87,6 +92,25 @@ def title_key(key: str) -> str:
     return f"t{key}"
 
 
+def learn_words(texts: Iterable[str]) -> None:
+    """Count the keys of new items, so that ``completions`` knows them. ``texts``: the ``search_text`` of each."""
+    counts = Counter(key for text in texts for key in text.split(" ") if len(key) >= SHORTEST_BEGINNING)
+    add = f"INSERT INTO {WORDS} (word, items) VALUES (%s, %s) "
+    add += f"ON CONFLICT (word) DO UPDATE SET items = {WORDS}.items + excluded.items"
+    with connection.cursor() as cursor:
+        cursor.executemany(add, sorted(counts.items()))
+
+
+def completions(beginning: str) -> list[str]:
+    """The keys with ``beginning`` that stand in most items, at most ``MOST_COMPLETIONS``, the most frequent first."""
+    if _is_postgresql():
+        condition, parameters = "word LIKE %s", [f"{beginning}%"]
+    else:
+        condition, parameters = "word >= %s AND word < %s", [beginning, f"{beginning}\U0010ffff"]
+    sql = f"SELECT word FROM {WORDS} WHERE {condition} ORDER BY items DESC, word LIMIT {MOST_COMPLETIONS}"
+    return [word for (word,) in _rows(sql, parameters)]
+
+
 @dataclass(frozen=True)
 class Listing:
     """The facets of many items as one text, and what each is sorted by (see ``facets.sort_titles``), by place.
@@ -129,7 +153,7 @@ def _at(places: Sequence[int], what: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _rows(sql: str, parameters: list[Any]) -> list[Any]:
+def _rows(sql: str, parameters: Sequence[Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())

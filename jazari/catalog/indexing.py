@@ -20,9 +20,9 @@ from django.db.models.functions import Replace
 
 from jazari.catalog import facets
 from jazari.catalog.cards.withdrawal import FINAL
-from jazari.catalog.engines import title_key
+from jazari.catalog.engines import learn_words, title_key
 from jazari.catalog.errors import CatalogError, IndexInconsistent, UnknownCardType
-from jazari.catalog.models import CatalogItem, CatalogReference, CatalogState, IndexedLog
+from jazari.catalog.models import CatalogItem, CatalogReference, CatalogState, CatalogWord, IndexedLog
 from jazari.catalog.normalise import index_text
 from jazari.catalog.places import free_places, place_of
 from jazari.catalog.registry import card_types, check_form
@@ -133,6 +133,7 @@ def _read_again() -> None:
             for name in _READ_FROM_CARD:
                 setattr(row, name, getattr(fresh, name))
             row.save(update_fields=_READ_FROM_CARD)
+            learn_words([row.search_text])
             _refer([(row, record)])
             _apply(record)
         mark_changed()
@@ -154,6 +155,7 @@ def rebuild_index(reader: Reader) -> IndexReport:
         take_turn(_TURN)
         CatalogItem.objects.all().delete()
         IndexedLog.objects.all().delete()
+        CatalogWord.objects.all().delete()
         mark_changed()
         return update_index(reader)
 
@@ -177,6 +179,7 @@ def _index(records: list[Record], before: int) -> IndexReport:
     for item, place in zip(items, free_places([item.place for item in items]), strict=True):
         item.place = place
     CatalogItem.objects.bulk_create(items)
+    learn_words(item.search_text for item in items)
     _refer([(item, record) for item, (_number, record) in zip(items, fresh, strict=True) if not item.problem])
     for record in records:
         _apply(record)

@@ -68,6 +68,16 @@ class CatalogReference(models.Model):
         return f"{self.item_id} names {self.target}"
 
 
+class CatalogWord(models.Model):
+    """A key that stands in the words of items (see ``normalise``), and in how many when they were indexed."""
+
+    word = models.CharField(max_length=64, primary_key=True)
+    items = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.word
+
+
 class IndexedLog(models.Model):
     """How far the log of a namespace is indexed: its first ``records`` records, the last with ``digest``."""
 

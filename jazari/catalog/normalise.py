@@ -24,6 +24,7 @@ MOST_BYTES = 500_000
 """Of keys per item: PostgreSQL's tsvector holds 1 MB, and one item must not stop the whole index."""
 MOST_QUERY_WORDS = 16
 LONGEST_QUERY = 400
+SHORTEST_BEGINNING = 3
 
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 _TIFINAGH = re.compile(r"[\u2d30-\u2d6f]")
@@ -181,6 +182,17 @@ def query_keys(query: str) -> list[tuple[str, ...]]:
     asked = [found for word in words(query[:LONGEST_QUERY]) if (found := keys(word))]
     telling = [found for found in asked if found[0] not in _FOLDED_SMALL_WORDS]
     return list(dict.fromkeys(telling or asked))[:MOST_QUERY_WORDS]
+
+
+def unfinished(query: str) -> tuple[tuple[str, ...], list[str]]:
+    """The keys of the last word of ``query``, and what a key begins with if that word was not typed to its end.
+
+    No beginning has fewer than ``SHORTEST_BEGINNING`` letters.
+    """
+    word = "".join(words(query[:LONGEST_QUERY])[-1:])
+    folded = _folded(word)
+    found = (folded, _arabic_keys(folded)[0]) if _ARABIC.search(word) else (folded,)
+    return keys(word), [key[:LONGEST_KEY] for key in dict.fromkeys(found) if len(key) >= SHORTEST_BEGINNING]
 
 
 _FOLDED_SMALL_WORDS = frozenset(_folded(word) for word in _SMALL_WORDS.split())

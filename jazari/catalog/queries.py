@@ -11,11 +11,11 @@ from typing import Literal
 from django.db.models import Count, Q, QuerySet
 
 from jazari.catalog import facets
-from jazari.catalog.engines import Asked, listing_of, newest
+from jazari.catalog.engines import Asked, completions, listing_of, newest
 from jazari.catalog.errors import ItemNotFound
 from jazari.catalog.facets import EVIDENCE
 from jazari.catalog.models import CatalogItem, CatalogState
-from jazari.catalog.normalise import query_keys
+from jazari.catalog.normalise import query_keys, unfinished
 from jazari.trust.records import Record
 
 MOST_RANKED = 2000
@@ -55,6 +55,8 @@ def search(
 ) -> Page:
     """Items that have every word of ``query`` in any language; the newest first without words.
 
+    Where nothing has them, the last word is taken for the beginning of one, as it is while somebody types.
+
     ``best`` puts items whose title has all the words before the others, each the newest first; ``title`` sorts by the
     title in ``language``. Only the newest ``MOST_RANKED`` hits are put in order and counted. ``narrow``: for each
     facet (see ``facets.FACETS``) the values of which an item must have one; unknown facets find nothing. Only the
@@ -73,10 +75,20 @@ def search(
     ]
     version = catalogue_version()
     answer = remembered if version else remembered.__wrapped__
-    found = answer(version, tuple(asked), tuple(each for each in keys if each), sort, language, MOST_RANKED)
+    question = tuple(each for each in keys if each), sort, language, MOST_RANKED
+    found = answer(version, tuple(asked), *question)
+    if not found.places and (completed := _completed(query, asked)):
+        found = answer(version, completed, *question)
     start = min(max(offset, 0), MOST_RANKED)
     shown = _loaded(found.places[start : start + max(1, min(limit, MOST_SHOWN))])
     return Page(shown, len(found.places), found.more, found.facets)
+
+
+def _completed(query: str, asked: Sequence[tuple[str, ...]]) -> Asked:
+    """The question with all that its last word may be the beginning of; empty where that is nothing."""
+    whole, beginnings = unfinished(query)
+    words = dict.fromkeys(word for beginning in beginnings for word in completions(beginning))
+    return (*(each for each in asked if each != whole), tuple(words)) if words else ()
 
 
 def _keys(name: str, values: Sequence[str]) -> tuple[str, ...]:

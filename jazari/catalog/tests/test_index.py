@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from jazari.catalog import queries, registry
+from jazari.catalog import engines, queries, registry
 from jazari.catalog.cards import InstituteCard
 from jazari.catalog.errors import IndexInconsistent, ItemNotFound
 from jazari.catalog.indexing import BATCH, IndexReport, rebuild_index, update_index
-from jazari.catalog.models import CatalogItem, IndexedLog
+from jazari.catalog.models import CatalogItem, CatalogWord, IndexedLog
 from jazari.catalog.places import free_places, place_of
 from jazari.catalog.queries import find_record, get_item, search
 from jazari.catalog.tests.records import Logs, dataset_card, institute_card, record, withdrawal
@@ -77,6 +77,42 @@ class TestSearch:
     )
     def test_both_databases_find_the_same_in_the_same_order(self, query: str, expected: list[str]) -> None:
         assert refs(query) == expected
+
+    @pytest.mark.parametrize(
+        ("typed", "expected"),
+        [
+            ("irri", ["fes/dataset/other@1"]),
+            ("groundwater lev", ["fes/dataset/water@1"]),
+            ("الزرا", ["fes/dataset/water@1"]),
+            ("جوف", ["fes/dataset/water@1"]),
+            ("ⴰⵎⴰ", ["fes/dataset/water@1"]),
+            ("nap sols", []),  # only the last word may be unfinished
+            ("ir", []),
+            ("irri_%", ["fes/dataset/other@1"]),
+        ],
+    )
+    def test_what_nothing_has_is_read_as_the_beginning_of_a_word(self, typed: str, expected: list[str]) -> None:
+        assert refs(typed) == expected
+
+    def test_a_whole_word_that_is_found_is_not_completed(self) -> None:
+        update_index(Logs(*NETWORK, record("zagora/dataset/aid@1", dataset_card("Solidarité"), day=5)))
+        assert refs("sol") == ["rabat/dataset/soil@2", "fes/dataset/water@1"]
+        assert refs("solid") == ["zagora/dataset/aid@1"]
+
+    def test_the_most_frequent_words_complete(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        more = [record(f"zagora/dataset/n{n}@1", dataset_card("Barrages"), day=5 + n) for n in range(3)]
+        rare = record("zagora/dataset/rare@1", dataset_card("Bardeau"), day=9)
+        update_index(Logs(*NETWORK, *more, rare))
+        assert "zagora/dataset/rare@1" in refs("bar")
+        monkeypatch.setattr(engines, "MOST_COMPLETIONS", 1)
+        queries.remembered.cache_clear()
+        assert refs("bar") == [f"zagora/dataset/n{n}@1" for n in (2, 1, 0)]
+
+    def test_the_index_built_again_counts_its_words_anew(self) -> None:
+        counted = dict(CatalogWord.objects.values_list("word", "items"))
+        assert counted["sols"] == 3
+        rebuild_index(Logs(*NETWORK))
+        assert dict(CatalogWord.objects.values_list("word", "items")) == counted
 
     def test_without_words_the_newest_come_first(self) -> None:
         assert refs() == [
