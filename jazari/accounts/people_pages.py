@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -35,7 +36,8 @@ def people(request: HttpRequest) -> HttpResponse:
         {"invitation": one, "roles": [ROLE_NAMES[Role(role)] for role in one.roles], "old": one.expires <= clock.now()}
         for one in queries.open_invitations()[:200]
     ]
-    return render(request, "accounts/people.html", {"q": text, "page": page, "rows": rows, "invited": invited})
+    found = {"q": text, "page": page, "rows": rows, "invited": invited, "address": f"?{urlencode({'q': text})}&"}
+    return render(request, "accounts/people.html", found)
 
 
 @_manage

@@ -19,6 +19,7 @@ from jazari.accounts.models import Person, RoleGrant
 from jazari.accounts.rules import Role
 from jazari.core import clock
 from jazari.settings.home import Home, NodeConfig
+from jazari.testing.databases import DatabaseForTest
 
 PASSWORD = "a long pass-phrase of tests"
 
@@ -62,10 +63,21 @@ def anonymous(language: str = "en", **options: Any) -> Client:
 @pytest.fixture
 def portal(tmp_path: Path, settings: Any, db: None) -> Home:  # noqa: ARG001  tables
     """An institute's home, with the portal's addresses and middleware in force."""
+    return portal_home(tmp_path, settings)
+
+
+@pytest.fixture
+def portal_on_any_database(tmp_path: Path, settings: Any, any_database: DatabaseForTest) -> Home:  # noqa: ARG001
+    """The same, on each kind of database in turn."""
+    return portal_home(tmp_path, settings)
+
+
+def portal_home(folder: Path, settings: Any) -> Home:
+    """What ``portal`` gives, for tests with tables of their own; ``settings``: pytest-django's."""
     from jazari.settings import pages
 
     home = Home.create(
-        tmp_path / "home",
+        folder / "home",
         NodeConfig(role="institute", namespace="rabat", region="MA-04", titles={"fr": "Institut de Rabat"}),
     )
     cache.clear()  # rate limits of the test before

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+from django.urls import Resolver404, resolve
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, ViewportSize
 
 from jazari.accounts.rules import Role
 
@@ -16,7 +18,8 @@ AXE = (Path(__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = ("fr", "ar", "zgh", "en")
-NARROW, WIDE = {"width": 320, "height": 640}, {"width": 1280, "height": 800}
+NARROW: ViewportSize = {"width": 320, "height": 640}
+WIDE: ViewportSize = {"width": 1280, "height": 800}
 
 
 @dataclass
@@ -68,9 +71,10 @@ class Looker:
     def window(self, language: str = "en", role: Role | None = None, **options: Any) -> Iterator[Window]:
         """A fresh browser in ``language``, signed in as somebody with ``role``; it fails the test on any trouble."""
         context = self.browser.new_context(**({"viewport": WIDE} | options))
-        self.speak(context, language)
+        speak(context, self.namespace, self.origin, language)
         if role is not None:
-            self._cookie(context, f"{self.namespace}-session", self.sessions[str(role)])
+            session = {"name": f"{self.namespace}-session", "value": self.sessions[str(role)], "url": self.origin}
+            context.add_cookies([session])
         found = Window(context.new_page(), self.origin)
         found.watch()
         try:
@@ -79,32 +83,57 @@ class Looker:
         finally:
             context.close()
 
-    def speak(self, context: BrowserContext, language: str) -> None:
-        """As if ``language`` had been chosen in this browser."""
-        self._cookie(context, f"{self.namespace}-language", language)
 
-    def _cookie(self, context: BrowserContext, name: str, value: str) -> None:
-        context.add_cookies([{"name": name, "value": value, "url": self.origin}])
-
-
-LOOKED_AT = {("light", "wide"), ("dark", "narrow")}
-"""Where axe-core looks: at both colour schemes and at both widths; it takes as long as all the rest."""
+LOOKS: tuple[tuple[str, ViewportSize, Literal["light", "dark"]], ...] = (
+    ("wide", WIDE, "light"),
+    ("narrow", NARROW, "dark"),
+)
+looked_at: dict[str, set[str]] = {language: set() for language in LANGUAGES}
+"""The views whose pages were found whole, by language: see ``test_whole_portal``."""
 
 
-def look_whole(window: Window, language: str, scheme: str, picture: str = "") -> None:
-    """The page that is open must be whole, wide and narrow; ``picture`` names the screenshots, none without it."""
+def look_whole(window: Window, language: str) -> None:
+    """The page that is open must be whole, wide and light as narrow and dark; both go to ``SCREENSHOTS``."""
     page = window.page
     assert page.locator("html").get_attribute("lang") == language
     assert page.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
     assert page.locator("h1").count() == 1
-    for name, size in (("wide", WIDE), ("narrow", NARROW)):
+    view = view_at(page.url)
+    for name, size, scheme in LOOKS:
         page.set_viewport_size(size)
-        if picture:
-            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=SCREENSHOTS / f"{picture}-{language}-{name}-{scheme}.png", full_page=True)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        picture = f"{view.replace(':', '-')}-{language}-{name}-{scheme}.png"
+        page.screenshot(path=SCREENSHOTS / picture, full_page=True, animations="disabled")
         assert window.sideways() == 0, f"{page.url} in {language}, {name}: the page scrolls sideways"
-        if (scheme, name) in LOOKED_AT:
-            assert axe_says(page) == [], f"{page.url} in {language}, {name}, {scheme}"
+        assert axe_says(page) == [], f"{page.url} in {language}, {name}, {scheme}"
+    looked_at[language].add(view)
+
+
+def look_in_every_language(window: Window, namespace: str) -> None:
+    """The page that is open, asked for in another tab in each language of the portal of ``namespace``."""
+    context = window.page.context
+    tab = Window(context.new_page(), window.origin, window.troubles)
+    tab.watch()
+    for language in LANGUAGES:
+        speak(context, namespace, window.origin, language)
+        tab.open(window.page.url.removeprefix(window.origin).partition("#")[0])
+        look_whole(tab, language)
+    context.clear_cookies(name=f"{namespace}-language")
+    tab.page.close()
+    assert window.troubles == []
+
+
+def speak(context: BrowserContext, namespace: str, origin: str, language: str) -> None:
+    """As if ``language`` had been chosen in this browser."""
+    context.add_cookies([{"name": f"{namespace}-language", "value": language, "url": origin}])
+
+
+def view_at(address: str) -> str:
+    """The name of the view that answers at an address of the portal."""
+    try:
+        return str(resolve(urlsplit(address).path, urlconf="jazari.nodes.portal_urls").view_name)
+    except Resolver404:
+        return "nothing"
 
 
 def axe_says(page: Page) -> list[str]:

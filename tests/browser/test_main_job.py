@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from jazari.nodes.demo.operator import Operator
 from jazari.testing.commands import REPOSITORY, Commands
 from jazari.testing.serving import ServedNode
 from jazari.testing.waiting import until
-from tests.browser.looking import axe_says
+from tests.browser.looking import Window, axe_says, look_in_every_language
+from tests.browser.pages import OF_AN_INSTITUTE, OF_THE_ROOT
 from tests.browser.traveller import PATIENCE_SECONDS, Traveller, french, travelling
 
 pytestmark = pytest.mark.browser
@@ -90,6 +91,52 @@ def test_a_study_is_proposed_approved_run_and_its_result_verified(country: Count
                 after_signing(steward)
         run(country, researcher)
         read_and_verify(country, researcher)
+
+
+def test_the_pages_of_a_network_are_whole_in_every_language(country: Country, browser: Browser):
+    with travelling(browser, country.person("rabat", "operator")) as operator:
+        sign_in(operator)
+        for path in OF_AN_INSTITUTE:
+            operator.go(path)
+            operator.look()
+    with travelling(browser, country.person("root", "board")) as board:
+        sign_in(board)
+        for path in OF_THE_ROOT:
+            board.go(path)
+            board.look()
+
+
+def test_somebody_signs_in_at_the_root_with_the_account_of_their_institute(country: Country, browser: Browser):
+    identity_at_the_root(country)
+    researcher = country.person("rabat", "researcher")
+    with travelling(browser, replace(researcher, node="root", origin=country.person("root", "board").origin)) as guest:
+        page = guest.page
+        guest.go("/account/login/")
+        page.locator("main a[href*='/account/oidc/rabat/login/']").click()
+        guest.look()
+        page.locator("main form button").first.click()
+        page.wait_for_url(f"{researcher.origin}/account/login/**")
+        page.locator("#id_login").fill(researcher.email)
+        page.locator("#id_password").fill(researcher.password)
+        page.locator("main form button").first.click()
+        page.wait_for_url(f"{researcher.origin}/identity/o/authorize**")
+        look_in_every_language(Window(page, researcher.origin, guest.window.troubles), researcher.node)
+        page.locator("button[name=action][value=grant]").click()
+        page.wait_for_url(f"{guest.person.origin}/**")
+        guest.go("/account/")
+        guest.look()
+        expect(page.locator("main")).to_contain_text(researcher.origin)
+
+
+def identity_at_the_root(country: Country) -> None:
+    """The operators of both nodes agree, by their commands, that people of rabat may sign in at the Root."""
+    network, commands = country.network, Commands()
+    issuer, root = (country.person(name, "operator").origin for name in ("rabat", "root"))
+    client = commands.run("people", "client", "add", "root", "--origin", root, home=network.home("rabat"))
+    secret = network.root / "secret-of-rabat"
+    secret.write_text(client["secret"])
+    words = ("--issuer", issuer, "--client-id", client["client_id"], "--secret-file", str(secret))
+    commands.run("people", "provider", "add", "rabat", *words, home=network.root)
 
 
 def sign_in(traveller: Traveller) -> None:

@@ -13,6 +13,7 @@ from jazari.settings.home import Home
 from jazari.testing.commands import Commands
 from jazari.testing.pages import PASSWORD
 from tests.browser import passkeys
+from tests.browser.looking import Window, look_in_every_language
 
 pytestmark = pytest.mark.browser
 EMAIL = "amina@example.org"
@@ -34,11 +35,13 @@ def sign_in(page: Any, origin: str) -> None:
 def test_a_passkey_is_added_and_opens_what_a_password_alone_does_not(tmp_path: Path, browser: Browser) -> None:
     with passkeys.portal_of_a_new_home(tmp_path / "home") as home:
         origin = f"http://localhost:{home.config.portal_port}"
-        page = browser.new_context(locale="en-GB").new_page()
+        window = Window(browser.new_context(locale="en-GB").new_page(), origin)
+        page = window.page
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if "inline script" in message.text else None)
         authenticator = passkeys.add_authenticator(page)
         page.goto(invited(home, "operator"))
+        look_in_every_language(window, home.namespace)
         for name in ("password", "again"):
             page.fill(f"input[name={name}]", PASSWORD)
         page.click("main form button[type=submit]")

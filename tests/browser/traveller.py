@@ -15,7 +15,7 @@ from django.utils.translation import gettext, override
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from jazari.nodes.demo.portals import MadeUpPerson
-from tests.browser.looking import LANGUAGES, Window, look_whole
+from tests.browser.looking import Window, look_in_every_language
 from tests.browser.passkeys import add_authenticator
 
 PICTURES = Path(__file__).parents[2] / "build" / "tutorial"
@@ -81,16 +81,7 @@ class Traveller:
         """
         if not self.looks:
             return
-        tab = Window(self.page.context.new_page(), self.window.origin, self.window.troubles)
-        tab.watch()
-        for language in LANGUAGES:
-            cookie = {"name": f"{self.person.node}-language", "value": language, "url": self.window.origin}
-            self.page.context.add_cookies([cookie])
-            tab.open(self.page.url.removeprefix(self.window.origin).partition("#")[0])
-            look_whole(tab, language, "light")
-        self.page.context.clear_cookies(name=f"{self.person.node}-language")
-        tab.page.close()
-        assert self.window.troubles == []
+        look_in_every_language(self.window, self.person.node)
         if again:
             self.page.reload()
 

@@ -31,12 +31,17 @@ def give_gateway(home: Home, text: str = "") -> None:
     )
 
 
-def publish(*rules: dict[str, Any], **changes: Any) -> None:
-    """Cards of both providers and a policy, in the catalogue as a synchronisation would put them there."""
+def publish(*rules: dict[str, Any], drill: dict[str, Any] | None = None, **changes: Any) -> None:
+    """Cards of both providers and a policy, in the catalogue as a synchronisation would put them there.
+
+    With the card of a drill, ``rabat/drill/campus-1@1``, where one is given.
+    """
     models = [{**MODEL, "energy_wh_per_1000_tokens": 1.5, "energy_source": "metered"}, EMBEDDING]
     cards = {name: build.provider_card(models=models, **changes.get(name, {})) for name in ("first", "second")}
     records = [build.record("provider", card, name=name) for name, card in cards.items()]
     records.append(build.record("residency", build.residency_card(*(rules or RULES))))
+    if drill is not None:
+        records.append(build.record("drill", drill, name="campus-1"))
     update_index(build.Records(records))
 
 

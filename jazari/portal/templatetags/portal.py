@@ -26,9 +26,12 @@ def asset(name: str) -> str:
 
 @register.filter
 def text_of(texts: Mapping[str, str]) -> SafeString | str:
-    """A text that a card carries in several languages, in the reader's; marked with its own where it differs."""
+    """A text that a card carries in several languages, in the reader's; marked with its own where it differs.
+
+    Empty where there is none, so that ``default`` helps.
+    """
     language, text = wording.best(texts, _language())
-    if language == _language():
+    if not text or language == _language():
         return text
     return format_html('<span lang="{}" dir="{}">{}</span>', language, direction(language), text)
 

@@ -1,4 +1,4 @@
-"""The playground in a browser: an answer appears word by word, from a gateway through the portal's real server."""
+"""The pages of an institute's gateway; in its playground an answer appears word by word, as the portal serves it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from jazari.accounts.rules import Role
 from jazari.testing.commands import REPOSITORY
-from tests.browser.looking import LANGUAGES, Looker, axe_says, look_whole
+from tests.browser.looking import LANGUAGES, Looker, axe_says, look_in_every_language, look_whole
+from tests.browser.pages import OF_A_GATEWAY, Visit
 from tests.browser.passkeys import portal_of_a_new_home
 
 pytestmark = pytest.mark.browser
@@ -20,12 +22,21 @@ BEGIN, END = "Al-Jazari built", "so that others could build them again."
 PATIENCE_MS = 60_000
 
 
+@dataclass
+class Gateway:
+    """Windows on its portal, and what addresses there are made of."""
+
+    looker: Looker
+    key: str
+    call: str
+
+
 @pytest.fixture(scope="module")
-def playground(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looker]:
-    """Windows on a portal whose gateway has a playground and a model that speaks slowly."""
-    with portal_of_a_new_home(tmp_path_factory.mktemp("playground") / "rabat") as home:
+def gateway(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A portal whose gateway has cards, calls, a playground and a model that speaks slowly."""
+    with portal_of_a_new_home(tmp_path_factory.mktemp("gateway") / "rabat") as home:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.playground_gateway", str(home.path)],
+            [sys.executable, "-m", "tests.browser.gateway_home", str(home.path)],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -33,15 +44,16 @@ def playground(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            sessions = json.loads(process.stdout.readline())
-            yield Looker(browser, f"http://localhost:{home.config.portal_port}", home.namespace, sessions)
+            made = json.loads(process.stdout.readline())
+            origin = f"http://localhost:{home.config.portal_port}"
+            yield Gateway(Looker(browser, origin, home.namespace, made["sessions"]), made["key"], made["call"])
         finally:
             process.stdin.close()
             process.wait(20)
 
 
-def test_an_answer_appears_word_by_word_and_leads_to_its_receipt(playground: Looker):
-    with playground.window("fr", Role.MEMBER) as window:
+def test_an_answer_appears_word_by_word_and_leads_to_its_receipt(gateway: Gateway):
+    with gateway.looker.window("fr", Role.MEMBER) as window:
         page = window.open("/gateway/playground/")
         page.locator("#id_question").fill("Qui a construit des horloges à eau ?")
         page.locator("#playground button[type=submit]").click()
@@ -53,12 +65,12 @@ def test_an_answer_appears_word_by_word_and_leads_to_its_receipt(playground: Loo
         assert answer.inner_text().startswith(BEGIN)
         assert axe_says(page) == []
         receipt.click()
-        expect(page.locator("h1")).to_be_visible()
-        assert axe_says(page) == []
+        page.wait_for_url("**/playground/receipts/*/")
+        look_in_every_language(window, gateway.looker.namespace)
 
 
-def test_without_a_script_the_answer_comes_with_the_page(playground: Looker):
-    with playground.window("fr", Role.MEMBER, java_script_enabled=False) as window:
+def test_without_a_script_the_answer_comes_with_the_page(gateway: Gateway):
+    with gateway.looker.window("fr", Role.MEMBER, java_script_enabled=False) as window:
         page = window.page
         page.goto(window.origin + "/gateway/playground/")
         page.locator("#id_question").fill("Qui a construit des horloges à eau ?")
@@ -67,7 +79,8 @@ def test_without_a_script_the_answer_comes_with_the_page(playground: Looker):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_playground_is_whole_in_every_language(playground: Looker, language: str):
-    with playground.window(language, Role.MEMBER) as window:
-        window.open("/gateway/playground/")
-        look_whole(window, language, "light")
+@pytest.mark.parametrize("visit", OF_A_GATEWAY, ids=lambda visit: visit.path)
+def test_a_page_of_the_gateway_is_whole_in_every_language(gateway: Gateway, visit: Visit, language: str):
+    with gateway.looker.window(language, visit.role) as window:
+        window.open(visit.path.format(key=gateway.key, call=gateway.call), visit.status)
+        look_whole(window, language)
