@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo embedded test test-slow test-postgresql test-browser lint check bench docs lock clean
+.PHONY: help demo embedded test test-slow test-postgresql test-browser lint audit check bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,6 +27,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
 
 $(VENV)/.embedded: requirements/embedded.txt | $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/embedded.txt
+	@touch $@
+
+$(VENV)-audit/.installed: requirements/audit.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/audit.txt
 	@touch $@
 
 demo: $(VENV)/.demo  ## run a whole network and the main job here (ARGS="--exit --report report.json")
@@ -52,6 +57,9 @@ lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: $(VENV)-audit/.installed  ## ask whether anything is known against a locked version (ARGS="--osv-url URL")
+	@$(VENV)-audit/bin/python requirements/audit.py $(ARGS)
+
 docs: $(VENV)/.dev  ## check that the documentation says what the code does
 	$(BIN)/python -m pytest -q tests/docs -m "not slow"
 
@@ -60,8 +68,8 @@ check: lint test docs  ## all that must pass before a change lands
 bench: $(VENV)/.dev  ## measure, and write benchmarks/results/ (JSON and a table)
 	$(BIN)/python -m benchmarks $(ARGS)
 
-lock: $(VENV)/.dev  ## renew the locked requirements from pyproject.toml
-	requirements/lock
+lock: $(VENV)/.dev  ## renew the locked requirements from pyproject.toml (UPGRADE=name for the newest of a package)
+	UV=$(BIN)/uv UPGRADE=$(UPGRADE) requirements/lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-audit build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
