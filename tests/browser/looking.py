@@ -105,7 +105,8 @@ def look_whole(window: Window, language: str) -> None:
         picture = f"{view.replace(':', '-')}-{language}-{name}-{scheme}.png"
         page.screenshot(path=SCREENSHOTS / picture, full_page=True, animations="disabled")
         assert window.sideways() == 0, f"{page.url} in {language}, {name}: the page scrolls sideways"
-        assert axe_says(page) == [], f"{page.url} in {language}, {name}, {scheme}"
+        wrong = axe_says(page)
+        assert wrong == [], f"{page.url} in {language}, {name}, {scheme}: {wrong}"
     looked_at[language].add(view)
 
 

@@ -1,4 +1,4 @@
-"""Tags and filters of all pages: ``{% asset %}``, ``text_of``, ``day``, ``moment``, ``number``."""
+"""Tags and filters of all pages, such as ``{% asset %}``, ``{% wide_table %}``, ``text_of``, ``day``, ``number``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from jazari.portal import wording
 from jazari.portal.assets import asset_url
@@ -22,6 +23,12 @@ register = template.Library()
 def asset(name: str) -> str:
     """The address of a static file, e.g. ``portal/css/jazari.css``."""
     return asset_url(name)
+
+
+@register.simple_block_tag(end_name="endwide_table")
+def wide_table(content: SafeString) -> SafeString:
+    """The box around every table: one that is wider than the screen scrolls inside it, by keyboard too."""
+    return format_html('<div class="scroll" role="group" aria-label="{}" tabindex="0">{}</div>', _("Table"), content)
 
 
 @register.filter

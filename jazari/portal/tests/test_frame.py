@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from django.urls import reverse
 
 from jazari.accounts.rules import Role
+from jazari.settings.home import Home
 from jazari.testing.pages import People, anonymous
 
+PACKAGE = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("portal")
 
 
@@ -44,3 +49,16 @@ def test_a_page_of_an_account_asks_for_sign_in(people: People) -> None:
     assert asked.status_code == 302
     assert asked["Location"].startswith(reverse("account_login"))
     assert people.client(Role.MEMBER).get(reverse("accounts:mine")).status_code == 200
+
+
+def test_every_table_stands_in_a_box_in_which_it_scrolls() -> None:
+    templates = {path: path.read_text() for path in PACKAGE.rglob("*.html")}
+    bare = [path.name for path, text in templates.items() if "<table" in text.replace("{% wide_table %}<table", "")]
+    assert any("<table" in text for text in templates.values())
+    assert bare == []
+
+
+def test_a_node_without_titles_is_called_by_its_namespace(portal: Home) -> None:
+    portal.write(replace(portal.config, titles={}))
+    page = anonymous().get("/").content.decode()
+    assert "<span>rabat</span></a>" in page

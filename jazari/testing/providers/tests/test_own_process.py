@@ -30,12 +30,24 @@ def test_openai_like_counts_and_answers_as_asked():
     assert (counts["requests"], counts["finished"]) == (1, 1)
 
 
+@pytest.fixture
+def interruptible():
+    """What a shell starts in the background ignores SIGINT, and so would the programs that these tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_openai_like_ends_without_a_word_when_it_is_interrupted():
     argv = [sys.executable, "-m", "jazari.testing.providers.openai_like", "0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline().startswith("http://")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        try:
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, said) == (0, "")
 
 
