@@ -6,7 +6,7 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo embedded test test-slow test-postgresql test-browser lint audit check bench docs lock clean
+.PHONY: help demo embedded test test-slow test-postgresql test-browser test-long lint audit check bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server progra
 
 test-browser: $(VENV)/.dev  ## every page in every language with Chromium; pictures in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+
+test-long: $(VENV)/.dev  ## the slow tests and those of the browser at once, as CI runs them
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "slow or browser" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -7,16 +7,23 @@ import hashlib
 from types import SimpleNamespace
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.utils import is_mfa_enabled
+from allauth.socialaccount.models import SocialAccount
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from jazari.accounts.limits import client_address
 from jazari.accounts.mails import node_name
+from jazari.core import clock
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -37,10 +44,35 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise PermissionDenied("The address of the caller is unknown.")
         return address
 
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not of somebody who came from their own node just now and has nothing here to be asked for."""
+        required = bool(super().is_reauthentication_required(app=app, **kwargs))
+        return required and not (_only_of_another_node(self.request.user) and _came_just_now(self.request))
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Of who has neither password nor second factor here: to sign in at their own node once more."""
+        found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not found and _only_of_another_node(user):
+            account = SocialAccount.objects.filter(user=user).first()
+            address = reverse("openid_connect_login", args=(account.provider,)) if account else ""
+            found = [{"id": "home", "description": _("Sign in again"), "url": address}] if address else []
+        return found
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Letters name this node, not the machine's address."""
         named = SimpleNamespace(name=node_name(get_language() or settings.LANGUAGE_CODE), domain="")
         super().send_mail(template_prefix, email, context | {"current_site": named})
+
+
+def _only_of_another_node(user: Any) -> bool:
+    guest = user.is_authenticated and bool(user.home_issuer)
+    return guest and not user.has_usable_password() and not is_mfa_enabled(user)
+
+
+def _came_just_now(request: HttpRequest) -> bool:
+    records = get_authentication_records(request, request.user)
+    moments = [record["at"] for record in records if record.get("method") == "socialaccount"]
+    return bool(moments) and clock.now().timestamp() - max(moments) < app_settings.REAUTHENTICATION_TIMEOUT
 
 
 class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]

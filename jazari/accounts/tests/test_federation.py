@@ -10,20 +10,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
 import requests
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.socialaccount.internal.flows.login import complete_login
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core import mail
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from jazari.accounts import operations, providers, queries
@@ -33,6 +36,7 @@ from jazari.accounts.guarded_http import GuardedSession
 from jazari.accounts.identity import signing_key
 from jazari.accounts.models import Person
 from jazari.accounts.rules import Role
+from jazari.core import clock
 from jazari.core.files import is_private
 from jazari.settings.home import Home, NodeConfig
 from jazari.testing.commands import Commands
@@ -100,6 +104,44 @@ def test_a_guest_is_never_operator_or_board(dakhla: Home, role: Role) -> None:
         operations.give_role(guest, role, "x")
     operations.give_role(guest, Role.RESEARCHER, "x")
     assert queries.roles_of(guest) == {Role.MEMBER, Role.RESEARCHER}
+
+
+def browser_of(request: Any) -> Client:
+    """A browser in the session that ``arrive`` opened."""
+    request.session.save()
+    client = anonymous()
+    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.session_key
+    return client
+
+
+def test_a_guest_adds_a_second_factor_and_is_asked_for_it_where_one_is_needed(dakhla: Home) -> None:
+    request, _response = arrive({"sub": "7"})
+    operations.give_role(request.user, Role.DATA_STEWARD, "x")
+    browser, activation = browser_of(request), reverse("mfa_activate_totp")
+    assert browser.get(reverse("studies:inbox"))["Location"].startswith(reverse("accounts:second-factor"))
+    assert browser.get(activation).status_code == 200
+    assert browser.post(activation, {"code": code_of(browser.session["mfa.totp.secret"])}).status_code == 302
+    assert reverse("mfa_reauthenticate") in browser.get(reverse("studies:inbox"), follow=True).content.decode()
+
+
+def test_a_guest_who_came_a_while_ago_signs_in_again_at_the_own_node_first(dakhla: Home) -> None:
+    browser = browser_of(arrive({"sub": "7"})[0])
+    with clock.frozen(clock.now() + timedelta(minutes=6)):
+        answer = browser.get(reverse("mfa_activate_totp"))
+    assert answer["Location"] == f"/account/oidc/dakhla/login/?next={quote(reverse('mfa_activate_totp'), safe='')}"
+
+
+def test_a_guest_with_a_second_factor_is_asked_for_it(dakhla: Home) -> None:
+    browser, activation = browser_of(arrive({"sub": "7"})[0]), reverse("mfa_activate_totp")
+    browser.get(activation)
+    browser.post(activation, {"code": code_of(browser.session["mfa.totp.secret"])})
+    again = browser_of(arrive({"sub": "7"})[0])
+    assert again.get(reverse("mfa_deactivate_totp"))["Location"].startswith(reverse("account_login"))
+
+
+def code_of(secret: str) -> str:
+    """What an authenticator app shows now."""
+    return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))
 
 
 def test_two_documents_about_two_subjects_and_linking_are_refused(dakhla: Home) -> None:
