@@ -167,9 +167,9 @@ def seconds_of(path: str) -> float:
 
 
 def bare(scope: Scope, question: Question) -> Scope:
-    """A request that holds the question alone; the address of the caller stays, for limits."""
-    host = [(name, value) for name, value in scope["headers"] if name == b"host"]
-    headers = [*host, (b"accept-language", question.language.encode())]
+    """A request that holds the question alone; whence the caller comes stays, for limits."""
+    whence = [(name, value) for name, value in scope["headers"] if name in (b"host", b"x-forwarded-for")]
+    headers = [*whence, (b"accept-language", question.language.encode())]
     if question.fragment:
         headers.append((b"hx-request", b"true"))
     kept = {name: scope[name] for name in ("type", "asgi", "http_version", "scheme", "path", "query_string")}
