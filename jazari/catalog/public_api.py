@@ -103,13 +103,15 @@ class Asked(Paging):
         json_schema_extra={"maximum": MOST_RANKED},
     )
     q: str = Field("", max_length=LONGEST_QUERY, description="Words, in any language.")
-    kind: Values = Field(default_factory=list)
-    institute: Values = Field(default_factory=list)
-    region: Values = Field(default_factory=list)
-    sector: Values = Field(default_factory=list)
-    language: Values = Field(default_factory=list)
-    licence: Values = Field(default_factory=list)
-    sort: queries.Sort = "best"
+    kind: Values = Field(default_factory=list, description="Only records of these types.")
+    institute: Values = Field(default_factory=list, description="Only those of these institutes.")
+    region: Values = Field(default_factory=list, description="Only those of these regions, by code, e.g. MA-04.")
+    sector: Values = Field(default_factory=list, description="Only those of these sectors.")
+    language: Values = Field(default_factory=list, description="Only those in these languages.")
+    licence: Values = Field(default_factory=list, description="Only those under these licences.")
+    sort: queries.Sort = Field(
+        "best", description="`best`: those with all words in the title before the others, each the newest first."
+    )
     titles: Literal["fr", "ar", "zgh", "en"] = Field("fr", description="By the titles in which language to sort.")
 
 

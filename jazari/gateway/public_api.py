@@ -70,16 +70,16 @@ class ProjectsAsked(Paging):
 class KeysAsked(Paging):
     """Which keys."""
 
-    project: Word = ""
+    project: Word = Field("", description="Only those of this project.")
     over: bool = Field(False, description="Also those that are over for good.")
 
 
 class ReceiptsAsked(Schema):
     """Which receipts."""
 
-    project: Word = ""
-    route: Word = ""
-    outcome: Word = ""
+    project: Word = Field("", description="Only those of calls of this project.")
+    route: Word = Field("", description="Only those of calls by this route.")
+    outcome: Word = Field("", description="Only those of calls that ended so, e.g. `answered` or `refused`.")
     since: date | None = Field(None, description="The first day.")
     until: date | None = Field(None, description="The last day.")
     before: int | None = Field(
@@ -93,8 +93,8 @@ class UseAsked(Schema):
 
     since: Day | None = Field(None, description="The first day; 30 days before the last one if left out.")
     until: Day | None = Field(None, description="The last day; today if left out.")
-    project: Word = ""
-    route: Word = ""
+    project: Word = Field("", description="Only the use by this project.")
+    route: Word = Field("", description="Only the use of this route.")
 
 
 @router.get("providers", auth=everybody, response=Documents, summary="Published providers")

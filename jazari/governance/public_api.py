@@ -48,9 +48,9 @@ class EntriesOut(Trail):
 class EntriesAsked(Schema):
     """As the page of search."""
 
-    kind: Word = Field("", description="Only entries of this kind, or whose kind begins with this and a dot.")
-    actor: Word = ""
-    subject: Word = ""
+    kind: Word = Field("", description="Only entries of this kind, or of those that begin with it and a dot.")
+    actor: Word = Field("", description="Only what this actor did, e.g. `person:7`.")
+    subject: Word = Field("", description="Only entries whose subject holds this.")
     since: date | None = Field(None, description="The first day.")
     until: date | None = Field(None, description="The last day.")
     before: Number | None = Field(None, description="The number below which to look; `next` names it.")

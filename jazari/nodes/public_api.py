@@ -43,9 +43,9 @@ from jazari.settings.runtime import this_home
 from jazari.studies.public_api import router as studies
 
 PREFIX = "/api/v1/"
-_CODES = {400: "api.bad-request", 401: "api.sign-in", 403: "api.not-allowed", 404: "api.not-found",
+CODES = {400: "api.bad-request", 401: "api.sign-in", 403: "api.not-allowed", 404: "api.not-found",
           405: "api.wrong-method", 422: "api.bad-request", 429: "api.too-many"}  # fmt: skip
-_SENTENCES = {
+SENTENCES = {
     401: "Say who you are: send a token of this node as `Authorization: Bearer TOKEN`.",
     403: "None of your roles here allows this: ask an operator of this node.",
     404: f"There is nothing at this address: see {PREFIX}openapi.json for what there is.",
@@ -91,7 +91,7 @@ class PublicApi(NinjaAPI):
         return self.create_response(request, error_document(error), status=http_status(error))
 
     def _on_refusal(self, request: HttpRequest, error: HttpError) -> HttpResponse:
-        known = error.status_code in _SENTENCES
+        known = error.status_code in SENTENCES
         return self._refused(request, error.status_code, "" if known else str(error))
 
     def _on_bad_request(self, request: HttpRequest, error: ValidationError) -> HttpResponse:
@@ -162,7 +162,7 @@ class PublicApi(NinjaAPI):
         return self._refused(request, 404)
 
     def _refused(self, request: HttpRequest, status: int, sentence: str = "") -> HttpResponse:
-        problem = {"code": _CODES.get(status, "api.refused"), "message": sentence or _SENTENCES.get(status, "Refused.")}
+        problem = {"code": CODES.get(status, "api.refused"), "message": sentence or SENTENCES.get(status, "Refused.")}
         return self.create_response(request, {"error": problem}, status=status)
 
 

@@ -17,6 +17,7 @@ import schemathesis
 from django.urls import path
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
+from hypothesis.errors import Unsatisfiable
 from ninja import Router, Schema
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import load_all_checks, not_a_server_error
@@ -43,7 +44,7 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.unsupported_method,
 ]
-FEW, MANY = 2, 25
+FEW, MANY = 2, 15
 """How many questions a tool thinks of for each operation, in the default tests and in the slow ones."""
 
 
@@ -89,6 +90,10 @@ def problems(
         )(asked)
         try:
             asked()
+        except Unsatisfiable:
+            if not negative:
+                raise
+            continue  # whatever is asked is as described, e.g. where every text may be a name
         except FailureGroup as failed:
             wrong += [f"{operation.label}: {type(one).__name__}" for one in failed.exceptions]
     return wrong

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from jazari.accounts import api_limits, tokens
 from jazari.accounts.api_limits import Limits
 from jazari.accounts.buckets import Buckets
 from jazari.accounts.rules import Role
+from jazari.portal.tests.test_serving import Site
 from jazari.settings.errors import BadSetting
 from jazari.settings.home import Home, NodeConfig
 from jazari.testing.pages import People, anonymous
@@ -163,6 +165,22 @@ def test_behind_our_proxies_the_callers_address_counts_and_not_what_the_caller_s
     settings.PORTAL_PROXIES = 2
     assert [through(f"10.0.0.{number}, 192.0.2.1, 198.51.100.9") for number in range(ADDRESS + 1)][-1] == 429
     assert through("192.0.2.2, 198.51.100.9") == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_so_it_does_for_answers_that_are_kept_when_they_are_made(now: list[float], settings: Any) -> None:
+    settings.PORTAL_PROXIES = 2
+    settings.ALLOWED_HOSTS = ["portal.example.ma"]
+    with asyncio.Runner() as runner:
+        portal = Site(runner)
+
+        def through(said: str, numbers: range) -> list[int]:
+            asked = [f"/api/v1/node?number={number}" for number in numbers]
+            return [portal.get(address, x_forwarded_for=said).status_code for address in asked]
+
+        assert through("192.0.2.1, 198.51.100.9", range(ADDRESS + 1)) == [200] * ADDRESS + [429]
+        assert through("192.0.2.2, 198.51.100.9", range(10, 10 + ADDRESS)) == [200] * ADDRESS
+        assert through("192.0.2.1, 198.51.100.9", range(ADDRESS)) == [200] * ADDRESS, "what is kept costs nothing"
 
 
 def test_the_node_says_how_often_a_token_may_call(settings: Any, secrets: list[str]) -> None:
