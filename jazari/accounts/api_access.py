@@ -17,9 +17,11 @@ from django.middleware.csrf import CsrfViewMiddleware
 from ninja.security.base import AuthBase
 
 from jazari.accounts.access import Access, Anyone, May, has_second_factor
+from jazari.accounts.models import ApiToken
 from jazari.accounts.queries import roles_of, token_of
 from jazari.accounts.rules import NEED_SECOND_FACTOR, READ, Permission
 
+_FOUND = "api_token"
 _SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
@@ -31,6 +33,7 @@ class ApiAccess(AuthBase):
 
     openapi_type = "http"
     openapi_scheme = "bearer"
+    openapi_description = "A token of this node, made on the page of one's own account."
 
     def __init__(self, access: Access) -> None:
         self.access = access
@@ -38,15 +41,14 @@ class ApiAccess(AuthBase):
 
     def __call__(self, request: HttpRequest) -> Any:
         """The person, or True where nobody needs to be known."""
-        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            return self._by_token(request, secret.strip())
+        if secret_of(request) is not None:
+            return self._by_token(request)
         if request.user.is_authenticated:
             return self._by_session(request)
         return True if self.access is Anyone.PUBLIC else None
 
-    def _by_token(self, request: HttpRequest, secret: str) -> Any:
-        token = token_of(secret)
+    def _by_token(self, request: HttpRequest) -> Any:
+        token = token_behind(request)
         if token is None:
             return None
         needed = self.access if isinstance(self.access, Permission) else READ
@@ -77,6 +79,20 @@ everybody = ApiAccess(Anyone.PUBLIC)
 def needs(permission: Permission) -> ApiAccess:
     """Only who holds ``permission``."""
     return ApiAccess(permission)
+
+
+def secret_of(request: HttpRequest) -> str | None:
+    """The secret that ``request`` shows as ``Authorization: Bearer``; None where it shows none."""
+    scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def token_behind(request: HttpRequest) -> ApiToken | None:
+    """The live token whose secret ``request`` shows, looked up once for each request; None where there is none."""
+    if not hasattr(request, _FOUND):
+        setattr(request, _FOUND, token_of(secret_of(request) or ""))
+    token: ApiToken | None = getattr(request, _FOUND)
+    return token
 
 
 def nobody(request: HttpRequest) -> bool:  # noqa: ARG001  ninja's form

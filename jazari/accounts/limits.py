@@ -18,9 +18,13 @@ def client_address(request: HttpRequest) -> str:
     ``X-Forwarded-For`` counts only behind our own proxies (``portal_proxies`` in jazari.toml), and of it only what
     they wrote: each adds one address at the end. Whatever a caller wrote before is ignored.
     """
-    direct = str(request.META.get("REMOTE_ADDR", ""))
+    return address_of(str(request.META.get("REMOTE_ADDR", "")), request.headers.get("X-Forwarded-For", ""))
+
+
+def address_of(direct: str, forwarded: str) -> str:
+    """The address of the caller, by who asks directly and by what ``X-Forwarded-For`` says."""
     proxies: int = getattr(settings, "PORTAL_PROXIES", 0)
-    hops = request.headers.get("X-Forwarded-For", "").split(",")
+    hops = forwarded.split(",")
     if not proxies or len(hops) < proxies:
         return direct
     return _address(hops[-proxies].strip()) or direct

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from jazari.accounts.api_access import everybody
 from jazari.catalog import queries
@@ -19,6 +19,7 @@ from jazari.catalog.facets import FACETS
 from jazari.catalog.lineage import lineage_of
 from jazari.catalog.models import CatalogItem
 from jazari.catalog.normalise import LONGEST_QUERY
+from jazari.catalog.queries import MOST_RANKED
 from jazari.catalog.verifying import verify_item
 from jazari.federation.paging import Listed, Paging, listed
 from jazari.settings.runtime import this_home
@@ -83,17 +84,34 @@ class Versions(Listed):
     items: list[Summary]
 
 
+def _in_order(offset: int) -> int:
+    if offset > MOST_RANKED:
+        raise ValueError(
+            f"only the newest {MOST_RANKED} hits are put in order: leave out at most these, or narrow the search."
+        )
+    return offset
+
+
 class Asked(Paging):
     """The same words and facets as the page of search; several values of one facet mean any of them."""
 
-    q: Annotated[str, Field(max_length=LONGEST_QUERY)] = ""
-    kind: Values = Field(default_factory=list)
-    institute: Values = Field(default_factory=list)
-    region: Values = Field(default_factory=list)
-    sector: Values = Field(default_factory=list)
-    language: Values = Field(default_factory=list)
-    licence: Values = Field(default_factory=list)
-    sort: queries.Sort = "best"
+    offset: Annotated[int, AfterValidator(_in_order)] = Field(
+        0,
+        ge=0,
+        description=f"How many of the first to leave out. Only the newest {MOST_RANKED} hits are put in order: where "
+        "`more` is true, narrow the search to see others.",
+        json_schema_extra={"maximum": MOST_RANKED},
+    )
+    q: str = Field("", max_length=LONGEST_QUERY, description="Words, in any language.")
+    kind: Values = Field(default_factory=list, description="Only records of these types.")
+    institute: Values = Field(default_factory=list, description="Only those of these institutes.")
+    region: Values = Field(default_factory=list, description="Only those of these regions, by code, e.g. MA-04.")
+    sector: Values = Field(default_factory=list, description="Only those of these sectors.")
+    language: Values = Field(default_factory=list, description="Only those in these languages.")
+    licence: Values = Field(default_factory=list, description="Only those under these licences.")
+    sort: queries.Sort = Field(
+        "best", description="`best`: those with all words in the title before the others, each the newest first."
+    )
     titles: Literal["fr", "ar", "zgh", "en"] = Field("fr", description="By the titles in which language to sort.")
 
 
@@ -152,7 +170,7 @@ class Verification(Schema):
     steps: list[StepFacts]
 
 
-@router.get("", response=Found, auth=everybody, operation_id="list_catalogue")
+@router.get("", response=Found, auth=everybody, operation_id="list_catalogue", summary="Search the catalogue")
 def list_items(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
     """Search, with facets counted among the hits."""
     chosen = {name: values for name in FACETS if (values := getattr(asked, name))}
@@ -167,13 +185,25 @@ def list_items(request: HttpRequest, asked: Query[Asked]) -> dict[str, Any]:
     return answer | {"more": page.more, "facets": counts}
 
 
-@router.get("{institute}/{kind}/{name}", response=Item, auth=everybody, operation_id="latest_of_catalogue")
+@router.get(
+    "{institute}/{kind}/{name}",
+    response=Item,
+    auth=everybody,
+    operation_id="latest_of_catalogue",
+    summary="The latest version of a record",
+)
 def latest(request: HttpRequest, address: Path[Address]) -> dict[str, Any]:  # noqa: ARG001
     """The latest version of a record."""
     return _item(queries.get_item(address.series))
 
 
-@router.get("{institute}/{kind}/{name}/versions", response=Versions, auth=everybody, operation_id="catalogue_versions")
+@router.get(
+    "{institute}/{kind}/{name}/versions",
+    response=Versions,
+    auth=everybody,
+    operation_id="catalogue_versions",
+    summary="All versions of a record",
+)
 def versions(request: HttpRequest, address: Path[Address], paging: Query[Paging]) -> dict[str, Any]:
     """All versions, the newest first."""
     newest = queries.get_item(address.series)
@@ -182,13 +212,25 @@ def versions(request: HttpRequest, address: Path[Address], paging: Query[Paging]
     return listed(request, paging, shown, rows.count())
 
 
-@router.get("{institute}/{kind}/{name}/{version}", response=Item, auth=everybody, operation_id="catalogue_item")
+@router.get(
+    "{institute}/{kind}/{name}/{version}",
+    response=Item,
+    auth=everybody,
+    operation_id="catalogue_item",
+    summary="One version of a record",
+)
 def one(request: HttpRequest, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
     """One version of a record."""
     return _item(queries.get_item(address.ref))
 
 
-@router.get("{institute}/{kind}/{name}/{version}/record", response=Any, auth=everybody, operation_id="catalogue_record")
+@router.get(
+    "{institute}/{kind}/{name}/{version}/record",
+    response=Any,
+    auth=everybody,
+    operation_id="catalogue_record",
+    summary="The signed record",
+)
 def signed_record(request: HttpRequest, address: Path[VersionAddress]) -> HttpResponse:  # noqa: ARG001
     """The signed record, byte for byte as its line in the log."""
     content = queries.get_item(address.ref).record.encode()
@@ -200,6 +242,7 @@ def signed_record(request: HttpRequest, address: Path[VersionAddress]) -> HttpRe
     response=Provenance,
     auth=everybody,
     operation_id="catalogue_provenance",
+    summary="Where a record comes from, and what came of it",
 )
 def provenance(request: HttpRequest, address: Path[VersionAddress]) -> dict[str, Any]:  # noqa: ARG001
     """What the record rests on and what rests on it, a few steps both ways."""
@@ -218,6 +261,8 @@ def provenance(request: HttpRequest, address: Path[VersionAddress]) -> dict[str,
     response=Verification,
     auth=everybody,
     operation_id="verify_catalogue_item",
+    summary="Verify a record now",
+    openapi_extra={"x-made-anew": True},
 )
 def verify(
     request: HttpRequest,  # noqa: ARG001  ninja names it

@@ -1,4 +1,6 @@
-"""Lists of the public API in pages: ``limit`` and ``offset`` in, ``items``, ``total`` and ``next`` out.
+"""Lists of the public API in parts: ``items`` and ``next``, the address of what follows, or null.
+
+Most are in pages: ``limit`` and ``offset`` in, and ``total`` out.
 
 class Items(Listed):
     items: list[Item]
@@ -6,6 +8,9 @@ class Items(Listed):
 @router.get("items", auth=everybody, response=Items)
 def items(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
     return listed(request, paging, rows, total)
+
+What grows while it is read, and is looked through from its end, goes on below a number: ``limit`` and ``before`` in
+(``Trail``, ``trail``).
 """
 
 from __future__ import annotations
@@ -27,19 +32,38 @@ class Paging(Schema):
     offset: int = Field(0, ge=0, le=LAST_OFFSET, description="How many of the first to leave out.")
 
 
-class Listed(Schema):
+class Followed(Schema):
     """What every list says besides its ``items``. ``next``: the address of what follows, or null."""
 
-    total: int
     next: str | None
+
+
+class Listed(Followed):
+    """``total`` counts all."""
+
+    total: int
+
+
+class Trail(Followed):
+    """The newest first, out of a bounded part that is looked through at once: no ``items`` may come with a ``next``."""
 
 
 def listed(request: HttpRequest, paging: Paging, items: list[Any], total: int) -> dict[str, Any]:
     """The answer with the ``items`` from ``paging.offset`` on; ``total`` counts all."""
     following = paging.offset + paging.limit
-    address = None
-    if following < min(total, LAST_OFFSET + 1):
-        asked = request.GET.copy()
-        asked["limit"], asked["offset"] = str(paging.limit), str(following)
-        address = f"{request.path}?{asked.urlencode()}"
+    more = following < min(total, LAST_OFFSET + 1)
+    address = _address(request, limit=paging.limit, offset=following) if more else None
     return {"items": items, "total": total, "next": address}
+
+
+def trail(request: HttpRequest, items: list[Any], older: int | None) -> dict[str, Any]:
+    """The answer with ``items``; ``older``: the number below which to go on, None at the end."""
+    address = None if older is None else _address(request, before=older)
+    return {"items": items, "next": address}
+
+
+def _address(request: HttpRequest, **changes: int) -> str:
+    asked = request.GET.copy()
+    for name, value in changes.items():
+        asked[name] = str(value)
+    return f"{request.path}?{asked.urlencode()}"

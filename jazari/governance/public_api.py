@@ -1,26 +1,26 @@
-"""The audit trail as JSON, for those who may read it. ``router`` is given what guards its operations."""
+"""The audit trail as JSON, for those who may read it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from jazari.accounts.access import Access
+from jazari.accounts.api_access import needs
 from jazari.accounts.rules import Permission
+from jazari.federation.paging import MOST_IN_A_PAGE, Trail, trail
 from jazari.governance import queries
 from jazari.governance.models import AuditEntry
 from jazari.governance.rules import LONGEST_NAME
 from jazari.governance.verification import known_checkpoints, last_result, verify_part
 from jazari.settings.runtime import this_home
 
-Guard = Callable[[Access], Any]
-"""Gives what django-ninja asks before an operation, by who may call it."""
+router = Router(tags=["audit"])
+_readers = needs(Permission.READ_AUDIT)
 Word = Annotated[str, Field(max_length=LONGEST_NAME, pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Field(ge=1, le=2**53)]
 
@@ -39,24 +39,22 @@ class EntryOut(Schema):
     hash: str
 
 
-class EntriesOut(Schema):
-    """The newest first. All others down to number ``down_to`` do not fit; ``before``: ask for it to go on, or null."""
+class EntriesOut(Trail):
+    """Entries that fit."""
 
-    entries: list[EntryOut]
-    down_to: int
-    before: int | None
+    items: list[EntryOut]
 
 
 class EntriesAsked(Schema):
     """As the page of search."""
 
-    kind: Word = ""
-    actor: Word = ""
-    subject: Word = ""
-    since: date | None = None
-    until: date | None = None
-    before: Number | None = None
-    limit: int = Field(default=50, ge=1, le=200)
+    kind: Word = Field("", description="Only entries of this kind, or of those that begin with it and a dot.")
+    actor: Word = Field("", description="Only what this actor did, e.g. `person:7`.")
+    subject: Word = Field("", description="Only entries whose subject holds this.")
+    since: date | None = Field(None, description="The first day.")
+    until: date | None = Field(None, description="The last day.")
+    before: Number | None = Field(None, description="The number below which to look; `next` names it.")
+    limit: int = Field(50, ge=1, le=MOST_IN_A_PAGE, description="How many at most.")
 
 
 class ProblemOut(Schema):
@@ -86,23 +84,16 @@ class VerificationOut(Schema):
     whole: VerifiedOut | None
 
 
-def router(guard: Guard) -> Router:
-    """The operations, each with ``guard`` of who may call it."""
-    made, readers = Router(tags=["audit"]), guard(Permission.READ_AUDIT)
-    made.get("entries", auth=readers, response=EntriesOut, summary="Search the audit trail")(entries)
-    made.get("entries/{number}", auth=readers, response=EntryOut, summary="One entry")(entry)
-    made.get("verification", auth=readers, response=VerificationOut, summary="Verify the trail")(verification)
-    return made
-
-
-def entries(request: HttpRequest, asked: Query[EntriesAsked]) -> dict[str, Any]:  # noqa: ARG001  ninja's form
+@router.get("entries", auth=_readers, response=EntriesOut, summary="Search the audit trail")
+def entries(request: HttpRequest, asked: Query[EntriesAsked]) -> dict[str, Any]:
     """Entries that fit, out of a bounded number that is looked through."""
     wanted = queries.Asked(asked.kind, asked.actor, asked.subject, asked.since, asked.until)
     found = queries.search_entries(wanted, asked.before, asked.limit)
     rows = [asdict(row.as_entry()) for row in found.entries]
-    return {"entries": rows, "down_to": found.down_to, "before": found.older}
+    return trail(request, rows, found.older)
 
 
+@router.get("entries/{number}", auth=_readers, response=EntryOut, summary="One entry")
 def entry(request: HttpRequest, number: Number) -> dict[str, Any]:  # noqa: ARG001  ninja's form
     """One entry by its number."""
     row = AuditEntry.objects.filter(seq=number).first()
@@ -111,8 +102,20 @@ def entry(request: HttpRequest, number: Number) -> dict[str, Any]:  # noqa: ARG0
     return asdict(row.as_entry())
 
 
-def verification(request: HttpRequest, first: Number = 1) -> dict[str, Any]:  # noqa: ARG001  ninja's form
-    """Verify a bounded part from entry ``first`` on, and tell what is known of the whole."""
+@router.get(
+    "verification",
+    auth=_readers,
+    response=VerificationOut,
+    summary="Verify the trail",
+    openapi_extra={"x-made-anew": True},
+)
+def verification(
+    request: HttpRequest,  # noqa: ARG001  ninja names it
+    response: HttpResponse,
+    first: Annotated[int, Query(1, ge=1, le=2**53, description="The number of the entry to begin with.")],
+) -> dict[str, Any]:
+    """Verify a bounded part from entry `first` on, and tell what is known of the whole."""
+    response["Cache-Control"] = "no-store"
     home = this_home()
     whole = last_result(home)
     part = verify_part(first, known_checkpoints(home))

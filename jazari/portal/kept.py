@@ -40,7 +40,7 @@ class Page:
     @classmethod
     def of(cls, headers: Headers, content: bytes, until: float) -> Page:
         """The page with headers that let browsers keep it and ask each time whether it is still so."""
-        tag = b'W/"' + hashlib.sha256(content).hexdigest()[:24].encode() + b'"'
+        tag = tag_of(content).encode()
         plain = without(headers, b"content-length", b"cache-control", b"etag")
         plain = with_vary(plain, *FIELDS)
         return cls((*plain, (b"cache-control", b"no-cache"), (b"etag", tag)), pack(content), tag, until, len(content))
@@ -67,6 +67,11 @@ def may_be_kept(status: int, headers: Headers) -> bool:
         and not any(word in rule for word in (b"no-store", b"private"))
         and varies <= VARIES
     )
+
+
+def tag_of(content: bytes) -> str:
+    """A weak ETag: the same for the same content, packed or not."""
+    return f'W/"{hashlib.sha256(content).hexdigest()[:24]}"'
 
 
 class Room:

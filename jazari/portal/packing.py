@@ -106,5 +106,7 @@ class Packing:
 
 
 def _as_packed(headers: Headers, length: int) -> Headers:
-    kept = without(headers, b"content-length", b"etag")
+    """A weak tag stays: it is of what is read, and not of the bytes that travel."""
+    kept = without(headers, b"content-length")
+    kept = [(name, value) for name, value in kept if name.lower() != b"etag" or value.startswith(b"W/")]
     return [*kept, (b"content-length", str(length).encode()), (b"content-encoding", b"gzip")]

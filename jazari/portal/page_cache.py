@@ -21,6 +21,7 @@ from django.http import parse_cookie
 from django.urls import Resolver404, resolve
 
 from jazari.accounts.access import same_for_all_seconds
+from jazari.accounts.limits import address_of
 from jazari.federation.http import Application, Message, Receive, Scope, Send
 from jazari.portal.kept import Page, Question, Room, may_be_kept
 from jazari.portal.languages import language_for
@@ -173,7 +174,16 @@ def bare(scope: Scope, question: Question) -> Scope:
     if question.fragment:
         headers.append((b"hx-request", b"true"))
     kept = {name: scope[name] for name in ("type", "asgi", "http_version", "scheme", "path", "query_string")}
-    return {**kept, "method": "GET", "headers": headers, "client": scope.get("client"), "server": scope.get("server")}
+    return {**kept, "method": "GET", "headers": headers, "client": _client(scope), "server": scope.get("server")}
+
+
+def _client(scope: Scope) -> tuple[str, int] | None:
+    """Whence the caller comes, also behind our proxies."""
+    direct = scope.get("client")
+    if direct is None:
+        return None
+    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    return address_of(direct[0], forwarded.decode("latin-1")), direct[1]
 
 
 async def send_page(page: Page, scope: Scope, send: Send) -> None:

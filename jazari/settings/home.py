@@ -25,6 +25,7 @@ LANGUAGES = ("fr", "ar", "zgh", "en")
 _FOLDERS = ("keys", "mirror", "data", "engine", "log", "run")
 _LARGEST_CONFIG = 100_000
 _MOST_PROXIES = 5
+_MOST_REQUESTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class NodeConfig:
     ``portal_port``: where the portal listens, 0 for none; ``portal_origin``: the address that people type;
     ``portal_proxies``: how many proxies of ours stand before it, each adding the caller's address to
     ``X-Forwarded-For``; with 0, what a caller writes there counts for nothing;
+    ``portal_requests_per_minute``: how often each token, and each person in a session, may call the public API;
     ``mail_server`` and ``mail_from``: how it sends mail (see ``settings.portal_home``).
     ``steward_key``: path of the steward key when it is kept outside the home; empty for ``keys/``.
     """
@@ -52,6 +54,7 @@ class NodeConfig:
     portal_port: int = 0
     portal_origin: str = ""
     portal_proxies: int = 0
+    portal_requests_per_minute: int = 600
     mail_server: str = ""
     mail_from: str = ""
     region: str = ""
@@ -72,6 +75,11 @@ class NodeConfig:
             check_port(self.portal_port, "portal_port")
         if not 0 <= self.portal_proxies <= _MOST_PROXIES:
             raise BadSetting(f"portal_proxies is {self.portal_proxies}: set it to a number from 0 to {_MOST_PROXIES}.")
+        if not 1 <= self.portal_requests_per_minute <= _MOST_REQUESTS:
+            raise BadSetting(
+                f"portal_requests_per_minute is {self.portal_requests_per_minute}: set it to a number from 1 to "
+                f"{_MOST_REQUESTS}."
+            )
         _check_titles(self.titles)
 
 

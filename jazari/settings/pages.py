@@ -121,6 +121,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
+PORTAL_REQUESTS_PER_MINUTE = 600  # a node's own is in its jazari.toml
 
 # People of other nodes (jazari.accounts.federated): who they are is issuer and subject, never an address.
 SOCIALACCOUNT_ADAPTER = "jazari.accounts.federated.SocialAccountAdapter"

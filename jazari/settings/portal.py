@@ -17,5 +17,6 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = PORTAL.is_
 SECURE_HSTS_SECONDS = 31_536_000 if PORTAL.is_secure else 0
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PORTAL.is_secure else "http"
 PORTAL_PROXIES = HOME.config.portal_proxies
+PORTAL_REQUESTS_PER_MINUTE = HOME.config.portal_requests_per_minute
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PORTAL.is_secure
 globals().update(mail_settings(HOME))

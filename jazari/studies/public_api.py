@@ -43,9 +43,12 @@ class Studies(Listed):
 
 
 class WhichStudies(Paging):
-    """``to-decide``: those that ask the institute of this node, which has not decided and still may."""
+    """Which studies."""
 
-    show: Show = Field(Show.ALL, description="Which studies.")
+    show: Show = Field(
+        Show.ALL,
+        description="`to-decide`: those that ask the institute of this node, which has not decided and still may.",
+    )
 
 
 class Decision(Schema):

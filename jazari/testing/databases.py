@@ -125,24 +125,28 @@ def _migrate() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_may_empty_the_audit_trail() -> Iterator[None]:
+def _flush_may_empty_what_is_append_only() -> Iterator[None]:
     """Let ``django_db(transaction=True)`` clean up: its flush must pass the append-only triggers."""
     from django.db.backends.base.operations import BaseDatabaseOperations
 
     flush = BaseDatabaseOperations.execute_sql_flush
 
     def without_triggers(self: Any, statements: Iterable[str]) -> None:
-        from jazari.governance.triggers import TABLE, create_statements, drop_statements
+        from jazari.gateway import triggers as of_grants
+        from jazari.governance import triggers as of_the_trail
 
         wrapper = self.connection
         with closing(wrapper.cursor()) as cursor:
-            guarded = TABLE in wrapper.introspection.table_names(cursor)
-            for statement in drop_statements(wrapper.vendor) if guarded else ():
-                cursor.execute(statement)
+            tables = wrapper.introspection.table_names(cursor)
+            guarded = [one for one in (of_grants, of_the_trail) if one.TABLE in tables]
+            for one in guarded:
+                for statement in one.drop_statements(wrapper.vendor):
+                    cursor.execute(statement)
         flush(self, statements)
         with closing(wrapper.cursor()) as cursor:
-            for statement in create_statements(wrapper.vendor) if guarded else ():
-                cursor.execute(statement)
+            for one in guarded:
+                for statement in one.create_statements(wrapper.vendor):
+                    cursor.execute(statement)
 
     BaseDatabaseOperations.execute_sql_flush = without_triggers  # type: ignore[assignment,method-assign]
     yield

@@ -8,6 +8,7 @@ def test_inbox(portal: Home, people: People) -> None:
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from jazari.accounts import api_limits
+from jazari.accounts.api_limits import limits
+from jazari.accounts.buckets import Buckets
 from jazari.accounts.models import Person, RoleGrant
 from jazari.accounts.rules import Role
 from jazari.core import clock
@@ -81,10 +85,19 @@ def portal_home(folder: Path, settings: Any) -> Home:
         NodeConfig(role="institute", namespace="rabat", region="MA-04", titles={"fr": "Institut de Rabat"}),
     )
     cache.clear()  # rate limits of the test before
+    limits.cache_clear()
     settings.HOME = home
     settings.ROOT_URLCONF = pages.ROOT_URLCONF
     settings.MIDDLEWARE = pages.MIDDLEWARE
     return home
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any number of calls of the public API."""
+    buckets = Buckets(1e9, 10**9, 1000, itertools.count().__next__)
+    boundless = api_limits.Limits(buckets, buckets, buckets)
+    monkeypatch.setattr(api_limits, "limits", lambda _per_minute: boundless)
 
 
 @pytest.fixture

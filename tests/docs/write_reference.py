@@ -14,9 +14,12 @@ def main() -> None:
     import django
 
     django.setup()
+    from tests.docs import public_api_page  # needs Django
+
     commands_page.PAGE.write_text(commands_page.render(), encoding="utf-8")
     errors_page.PAGE.write_text(errors_page.render(errors_page.written()), encoding="utf-8")
     api_page.PAGE.write_text(api_page.render(errors_page.written()), encoding="utf-8")
+    public_api_page.PAGE.write_text(public_api_page.render(), encoding="utf-8")
 
 
 if __name__ == "__main__":

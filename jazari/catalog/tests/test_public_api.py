@@ -6,36 +6,19 @@ import json
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse
 from django.test import Client
-from django.urls import include, path
-from ninja import NinjaAPI
 
-from jazari.accounts.access import public
+from jazari.catalog import queries
 from jazari.catalog.indexing import update_index
 from jazari.catalog.models import CatalogItem
-from jazari.catalog.public_api import router
+from jazari.catalog.queries import MOST_RANKED
 from jazari.catalog.tests.records import Logs, dataset_card, record, withdrawal
-from jazari.core.errors import JazariError
-from jazari.federation.http import error_document, http_status
 
-api = NinjaAPI(urls_namespace="catalogue-test", docs_url=None)
-api.add_router("/catalogue", router)
-_urls = api.urls
-urlpatterns = [path("api/v1/", _urls), path("", include("jazari.nodes.portal_urls"))]
-for _pattern in _urls[0]:
-    public(_pattern.callback)
 BASE = "/api/v1/catalogue"
 
 
-@api.exception_handler(JazariError)
-def on_error(request: HttpRequest, error: JazariError) -> HttpResponse:
-    return api.create_response(request, error_document(error), status=http_status(error))
-
-
 @pytest.fixture(autouse=True)
-def _mounted(portal: Any, settings: Any) -> None:
-    settings.ROOT_URLCONF = __name__
+def _published(portal: Any) -> None:
     update_index(
         Logs(
             record("rabat/dataset/soil@1", dataset_card("Sols"), day=1),
@@ -98,7 +81,9 @@ def test_a_verification_without_a_network_is_refused_with_a_sentence() -> None:
         ("?sort=evil", 422),
         ("?unknown=1", 200),
         ("?region=%27--", 200),
-        ("?offset=500000&limit=100", 200),
+        ("?offset=2000&limit=100", 200),
+        ("?offset=2001&limit=100", 422),
+        ("?offset=500000&limit=100", 422),
         ("/rabat/dataset/none", 404),
         ("/rabat/dataset/soil/99", 404),
         ("/rabat/dataset/soil/99999999999999999999", 422),
@@ -110,3 +95,24 @@ def test_a_verification_without_a_network_is_refused_with_a_sentence() -> None:
 )
 def test_what_makes_no_sense_is_refused(address: str, status: int) -> None:
     get(address, status)
+
+
+def test_beyond_what_is_put_in_order_the_refusal_says_how_far_and_what_to_do() -> None:
+    assert MOST_RANKED == 2000
+    error = get("?offset=500000", 422)["error"]
+    assert error["code"] == "api.bad-request"
+    assert error["message"] == (
+        "offset: only the newest 2000 hits are put in order: leave out at most these, or narrow the search."
+    )
+    described = json.loads(Client().get("/api/v1/openapi.json").content)["paths"][BASE]["get"]["parameters"]
+    (offset,) = [one for one in described if one["name"] == "offset"]
+    assert offset["schema"]["maximum"] == MOST_RANKED
+    assert "2000" in offset["description"]
+
+
+def test_pages_end_where_no_more_is_put_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "MOST_RANKED", 2)
+    page = get("?limit=1")
+    assert (page["total"], page["more"]) == (2, True)
+    second = json.loads(Client().get(page["next"]).content)
+    assert (len(second["items"]), second["next"], second["more"]) == (1, None, True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jazari.nodes import api_limits
-from jazari.portal.limits import Buckets
 from jazari.testing.databases import DatabaseForTest, default_database
 from jazari.testing.live_network import LiveNetwork, found, serving
 
@@ -45,9 +42,3 @@ def live(network: LiveNetwork) -> Iterator[LiveNetwork]:
     """The same, and the Root answers."""
     with serving(network.root):
         yield network
-
-
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any number of calls of the public API."""
-    monkeypatch.setattr(api_limits, "_buckets", Buckets(1e9, 10**9, 1000, itertools.count().__next__))

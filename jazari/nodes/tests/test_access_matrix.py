@@ -1,4 +1,5 @@
-"""Every path of the portal, asked for by a stranger and by each role, with and without a second factor.
+"""Every path of the portal, asked for by a stranger and by each role, with and without a second factor; every operation
+of the API also with tokens.
 
 What a page says about itself (``access_of``) must be what happens. Pages that are added are found by themselves; a new
 word between ``<`` and ``>`` in a path needs a line in ``ARGUMENTS``.
@@ -19,9 +20,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, include, path, re
 from django.urls.resolvers import RoutePattern
 from ninja import Router
 
+from jazari.accounts import tokens
 from jazari.accounts.access import Access, Anyone, access_of, access_of_operation, operations_of, public
-from jazari.accounts.api_access import ApiAccess, needs, nobody
-from jazari.accounts.rules import NEED_SECOND_FACTOR, Permission, Role, allows
+from jazari.accounts.api_access import ApiAccess, needs, nobody, token_behind
+from jazari.accounts.rules import NEED_SECOND_FACTOR, READ, Permission, Role, allows, scopes_for
 from jazari.nodes.public_api import PublicApi, api
 from jazari.testing.pages import People, anonymous
 
@@ -142,12 +144,43 @@ def expected(access: Access, roles: frozenset[Role] | None, *, second_factor: bo
     return is_open
 
 
+@dataclass(frozen=True)
+class Token:
+    """An API token of somebody with one role."""
+
+    name: str
+    role: Role
+    scopes: frozenset[str]
+    second_factor: bool
+    secret: str
+
+    @classmethod
+    def of(cls, people: People, role: Role, scopes: frozenset[str], second_factor: bool) -> Token:
+        """A new one."""
+        _row, secret = tokens.make(people.person(role), "tests", scopes, 7, second_factor=second_factor)
+        factor = "with" if second_factor else "without"
+        return cls(f"a token of {role} for {len(scopes)} {factor} second factor", role, scopes, second_factor, secret)
+
+    def must(self, access: Access) -> Callable[[Any], bool]:
+        """What must happen to whoever shows it."""
+        scope = access if isinstance(access, Permission) else READ
+        if access is not Anyone.PUBLIC and scope not in self.scopes:
+            return is_refused
+        return expected(access, frozenset({self.role}), second_factor=self.second_factor)
+
+
+def _kinds_of_token(role: Role) -> Iterator[tuple[frozenset[str], bool]]:
+    whole = frozenset(scopes_for({role}))
+    yield from ((whole, False), (whole, True), (frozenset({READ}), True))
+
+
 class Visitors:
     """Clients by role; one that a page signed out is signed in again."""
 
     def __init__(self, people: People) -> None:
         self._people = people
         self._clients: dict[tuple[Role, bool], Client] = {}
+        self._tokens: list[Token] = []
 
     def all(self) -> Iterator[tuple[str, frozenset[Role] | None, bool, Client]]:
         yield "a stranger", None, False, anonymous()
@@ -155,6 +188,13 @@ class Visitors:
             for second_factor in (False, True):
                 name = f"{role} {'with' if second_factor else 'without'} second factor"
                 yield name, frozenset({role}), second_factor, self._client(role, second_factor=second_factor)
+
+    def tokens(self) -> list[Token]:
+        """Of each role: one with all scopes, with and without a second factor, and one that only reads."""
+        if not self._tokens:
+            kinds = [(role, scopes, second) for role in Role for scopes, second in _kinds_of_token(role)]
+            self._tokens = [Token.of(self._people, *kind) for kind in kinds]
+        return self._tokens
 
     def _client(self, role: Role, *, second_factor: bool) -> Client:
         client = self._clients.get((role, second_factor))
@@ -216,14 +256,24 @@ def problems_of_api(place: Place, visitors: Visitors) -> list[str]:
             continue
         for name, roles, second_factor, client in visitors.all():
             must = expected(access, roles, second_factor=second_factor)
-            wanted = "" if must is is_open else "api.sign-in" if must is asks_for_sign_in else "api.not-allowed"
-            for method in sorted(operation.methods):
-                if must is is_open and method != "GET":
-                    continue
-                answer = client.generic(method, place.address, "{}", "application/json")
-                if kept_out_by(answer) != wanted or answer.status_code in (429, 500):
-                    wrong.append(f"{method} {place.address} ({access}) to {name}: {answer.status_code}")
+            wrong += problems_of_call(place, operation, must, client, f"({access}) to {name}")
+        for token in visitors.tokens():
+            client = Client(headers={"authorization": f"Bearer {token.secret}"})
+            wrong += problems_of_call(place, operation, token.must(access), client, f"({access}) to {token.name}")
     return wrong
+
+
+def problems_of_call(
+    place: Place, operation: Any, must: Callable[[Any], bool], client: Client, of: str
+) -> Iterator[str]:
+    """What happens otherwise than it ``must`` to a client of the API."""
+    wanted = "" if must is is_open else "api.sign-in" if must is asks_for_sign_in else "api.not-allowed"
+    for method in sorted(operation.methods):
+        if must is is_open and method != "GET":
+            continue
+        answer = client.generic(method, place.address, "{}", "application/json")
+        if kept_out_by(answer) != wanted or answer.status_code in (429, 500):
+            yield f"{method} {place.address} {of}: {answer.status_code}"
 
 
 def kept_out_by(answer: Any) -> str:
@@ -272,12 +322,27 @@ def api_of(router: Router, name: str) -> list[Any]:
     return list(made.urls[0])
 
 
+AUDITORS = (Role.AUDITOR, Role.BOARD)
+
+
+def by_any_token(access: ApiAccess, request: HttpRequest) -> Any:
+    """An ``ApiAccess`` that forgets to look at the scopes of tokens."""
+    token = token_behind(request)
+    if token is None:
+        return None
+    request.user = token.person
+    return access._admit(request, second_factor=token.second_factor)
+
+
 def test_the_check_finds_operations_of_the_api_that_are_not_guarded(people: People, settings: Any) -> None:
     router, lax = Router(), needs(Permission.READ_AUDIT)
     lax.__class__ = type("Lax", (ApiAccess,), {"__call__": lambda self, request: True})
     router.get("forgotten", auth=None)(lambda request: {"secret": "told"})
     router.get("unsaid")(lambda request: {"secret": "told"})
     router.get("lax", auth=lax)(lambda request: {"secret": "told"})
+    unscoped = needs(Permission.READ_AUDIT)
+    unscoped.__class__ = type("Unscoped", (ApiAccess,), {"_by_token": by_any_token})
+    router.get("unscoped", auth=unscoped)(lambda request: {"secret": "told"})
     router.get("kept", auth=needs(Permission.READ_AUDIT))(lambda request: {"secret": "told"})
     settings.ROOT_URLCONF = urls = ModuleType("urls")
     urls.urlpatterns = [*api_of(router, "planted"), path("", include("jazari.nodes.portal_urls"))]  # type: ignore[attr-defined]
@@ -286,6 +351,8 @@ def test_the_check_finds_operations_of_the_api_that_are_not_guarded(people: Peop
     assert "/unsaid has an operation that does not say who may call it" in found
     assert "GET /lax (read-audit) to a stranger: 200" in found
     assert "GET /lax (read-audit) to member with second factor: 200" in found
+    narrow = {f"GET /unscoped (read-audit) to a token of {role} for 1 with second factor: 200" for role in AUDITORS}
+    assert {line for line in found if "/unscoped" in line} == narrow
     assert not [line for line in found if "/kept" in line]
 
 

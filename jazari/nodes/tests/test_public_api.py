@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -9,37 +10,22 @@ from typing import Any
 
 import httpx
 import pytest
-import schemathesis
 from django.test import Client
-from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis_settings
 from jsonschema import Draft202012Validator
 from ninja import Router
-from schemathesis.checks import load_all_checks
-from schemathesis.specs.openapi import checks
 
 from jazari.accounts.api_access import everybody, needs
 from jazari.accounts.rules import Permission, Role
 from jazari.catalog.tests.home import root_home
 from jazari.core.errors import JazariError
 from jazari.federation.exchange import open_reader
-from jazari.nodes import api_limits
 from jazari.nodes.public_api import PublicApi, api
 from jazari.nodes.tests.live_portal import serving
-from jazari.portal.limits import Buckets, address_group
 from jazari.settings.home import Home, NodeConfig
 from jazari.testing.pages import People, anonymous
 
 pytestmark = pytest.mark.usefixtures("portal", "unlimited")
-load_all_checks()
 DOCUMENT = api.get_openapi_schema()
-SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
-CHECKS = [
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-    checks.unsupported_method,
-]
 
 
 @pytest.fixture
@@ -99,12 +85,14 @@ def test_before_a_network_is_joined_the_list_says_so() -> None:
 
 @pytest.mark.parametrize("path", ["", "nothing", "nothing/at/all", "node/"])
 def test_what_is_not_there_is_said_as_json(path: str) -> None:
-    assert get(path).status_code == 404
-    assert get(path).json()["error"]["code"] == "api.not-found"
+    for answer in (get(path), anonymous(enforce_csrf_checks=True).post(f"/api/v1/{path}")):
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "api.not-found"
 
 
-def test_another_method_is_refused_as_json() -> None:
-    refused = anonymous().post("/api/v1/node")
+@pytest.mark.parametrize("path", ["node", "openapi.json", "catalogue"])
+def test_another_method_is_refused_as_json(path: str) -> None:
+    refused = anonymous(enforce_csrf_checks=True).post(f"/api/v1/{path}")
     assert refused.status_code == 405
     assert refused["Allow"] == "GET"
     assert refused.json()["error"]["code"] == "api.wrong-method"
@@ -123,7 +111,7 @@ def test_no_other_site_may_read_it() -> None:
 
 def test_the_description_is_valid_and_needs_nothing_from_elsewhere() -> None:
     served = get("openapi.json")
-    assert served.json() == DOCUMENT
+    assert served.json() == json.loads(json.dumps(DOCUMENT))
     assert "://" not in served.content.decode().replace("https://HOST", "")
     for schema in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
@@ -230,31 +218,6 @@ def test_errors_say_what_to_do_and_bugs_say_nothing(capsys: pytest.CaptureFixtur
     assert "hunter2" in capsys.readouterr().err
 
 
-def test_who_asks_too_often_waits_and_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(api_limits, "_buckets", Buckets(0.5, 3, 100, lambda: now[0]))
-    assert [get("node").status_code for _ in range(4)] == [200, 200, 200, 429]
-    refused = get("node")
-    assert refused["Retry-After"] == "2"
-    assert refused.json()["error"]["code"] == "api.too-many"
-    assert Client(REMOTE_ADDR="192.0.2.7").get("/api/v1/node").status_code == 200
-    now[0] = 2.0
-    assert get("node").status_code == 200
-
-
-def test_callers_are_forgotten_before_memory_is() -> None:
-    buckets = Buckets(1.0, 1, 10, lambda: 0.0)
-    assert all(buckets.take(str(number)) == 0 for number in range(1000))
-    assert len(buckets._left) == 10
-
-
-def test_an_address_stands_for_a_household() -> None:
-    assert address_group("2001:db8::1") == address_group("2001:db8::ffff:2")
-    assert address_group("2001:db8:0:1::1") != address_group("2001:db8::1")
-    assert address_group("::ffff:192.0.2.1") == address_group("192.0.2.1") == "192.0.2.1"
-    assert address_group("not an address") == ""
-
-
 @pytest.mark.django_db(transaction=True)
 class TestServed:
     """Over a real server, with kept pages before it."""
@@ -275,10 +238,3 @@ class TestServed:
         told = httpx.get(f"{url}/healthz", headers={"host": "10.0.0.1"})
         assert told.json() == {"status": "ok", "role": "root", "namespace": "network"}
         assert httpx.head(f"{url}/healthz").status_code == 200
-
-    @pytest.mark.slow
-    @SCHEMA.parametrize()
-    @hypothesis_settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-    def test_answers_are_as_described(self, url: str, case: Any) -> None:
-        response = case.call_and_validate(base_url=url, checks=CHECKS)
-        assert response.status_code < 500

@@ -60,8 +60,8 @@ def test_the_document_is_served_and_names_every_path(gateway: GatewayUnderTest) 
         Draft202012Validator.check_schema(schema)
 
 
-@pytest.mark.slow
 @SCHEMA.parametrize()
+@pytest.mark.slow
 @settings(max_examples=12, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_are_as_described(gateway: GatewayUnderTest, case: Any) -> None:
     """With any model's name: mostly refusals."""
@@ -70,8 +70,8 @@ def test_answers_are_as_described(gateway: GatewayUnderTest, case: Any) -> None:
     )
 
 
-@pytest.mark.slow
 @SCHEMA.include(path=["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/explain"]).parametrize()
+@pytest.mark.slow
 @settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_answers_to_calls_of_models_that_are_there(gateway: GatewayUnderTest, case: Any) -> None:
     names = {"/v1/completions": "text", "/v1/embeddings": "vectors"}

@@ -28,6 +28,22 @@ class Buckets:
                 self._left.popitem(last=False)
         return wait
 
+    def give_back(self, caller: str) -> None:
+        """Undo one ``take`` that was granted."""
+        with self._lock:
+            if caller in self._left:
+                left, before = self._left[caller]
+                self._left[caller] = (min(self._burst, left + 1), before)
+
+    def knows(self, caller: str) -> bool:
+        """Whether ``caller`` called before and was not forgotten since."""
+        return caller in self._left
+
+    def forget(self, caller: str) -> None:
+        """As if ``caller`` had never called."""
+        with self._lock:
+            self._left.pop(caller, None)
+
 
 def address_group(address: str) -> str:
     """Whom an address stands for: itself, or with IPv6 its network of 64 bits, which one household has whole."""
