@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from jazari.catalog.models import CatalogItem
 from jazari.settings.runtime import this_home
@@ -48,7 +49,7 @@ SECTOR_NAMES: dict[str, Promise] = {
     "ENER": _("Energy"),
     "ENVI": _("Environment"),
     "GOVE": _("Government and public sector"),
-    "HEAL": _("Health"),
+    "HEAL": pgettext_lazy("sector", "Health"),
     "INTR": _("International issues"),
     "JUST": _("Justice and public safety"),
     "REGI": _("Regions and cities"),

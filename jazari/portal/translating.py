@@ -1,8 +1,9 @@
 """``python -m jazari.portal.translating extract|compile|check``: catalogues of translations, without system gettext.
 
-The strings in the code are English; there is one catalogue for each other language. ``extract`` brings the ``.po``
-files up to date with the code, ``compile`` makes the ``.mo`` files that Django reads (both are kept in the repository,
-so that an installation needs no step of building), ``check`` says what is missing.
+The strings in the code are English; there is one catalogue for each other language, and one more for what pages borrow
+from Django and allauth (``borrowed``). ``extract`` brings the ``.po`` files up to date with the code, ``compile`` makes
+the ``.mo`` files that Django reads (both are kept in the repository, so that an installation needs no step of
+building), ``check`` says what is missing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation.template import templatize
+
+from jazari.portal import borrowed
 
 PACKAGE = Path(__file__).parents[1]
 FOLDER = PACKAGE / "portal" / "locale"
@@ -33,12 +36,16 @@ _KEYWORDS: dict[str, tuple[object, ...] | None] = {
     "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None,
     "ngettext": (1, 2), "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
+    "npgettext_lazy": ((1, "c"), 2, 3),
 }  # fmt: skip
-_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+_PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}|</?\w[^>]*>")
+"""Tags too: a link must be where it leads, whatever the language."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 """Instead of the time of writing, so that the same strings make the same file."""
 
 Identity = tuple[str | None, tuple[str, ...]]
+Wanted = Callable[[str], Catalog]
+"""The strings that the catalogue of a language is to have."""
 
 
 def sources(package: Path = PACKAGE) -> Iterator[Path]:
@@ -117,15 +124,37 @@ def merged(template: Catalog, before: Catalog, language: str) -> Catalog:
     for message in _messages(template):
         old = before.get(_ids(message)[0], message.context)
         usable = old if old is not None and _ids(old) == _ids(message) else None
-        comments = usable.user_comments if usable else ([TO_REVIEW] if language == "zgh" else [])
+        comments = message.user_comments or ([TO_REVIEW] if language == "zgh" else [])
         catalog.add(
             message.id,
-            usable.string if usable else None,
+            usable.string if usable else message.string,
             locations=message.locations,
             flags=set(usable.flags) & {"fuzzy"} if usable else set(),
-            user_comments=comments,
+            user_comments=usable.user_comments if usable else comments,
             context=message.context,
         )
+    return catalog
+
+
+def borrowed_template(ours: Catalog | None = None) -> Catalog:
+    """Every string that is borrowed, with the places where it stands; without those that are ``ours`` as well."""
+    own = {_identity(message) for message in _messages(ours or template_catalog())}
+    catalog = Catalog(fuzzy=False)
+    for place, text, template in borrowed.sources():
+        for ids, context in strings_in(text, template=template):
+            if (context, ids) not in own:
+                catalog.add(_id(ids), locations=[(place, 0)], context=context)
+    return catalog
+
+
+def borrowed_catalog(language: str, template: Catalog, before: Catalog) -> Catalog:
+    """Of ``template`` what its makers did not translate into ``language``, and what we do all the same."""
+    done = {_identity(message) for made in borrowed.makers_catalogues(language) for message in _translated(made)}
+    done -= {_identity(message) for message in _translated(before)}
+    catalog = Catalog(fuzzy=False)
+    for message in _messages(template):
+        if _identity(message) not in done:
+            catalog.add(message.id, locations=message.locations, context=message.context)
     for english, text in calendar_of(language).items():
         catalog.add(english, text, user_comments=[FROM_CLDR])
     return catalog
@@ -155,11 +184,25 @@ def _messages(catalog: Catalog) -> Iterable[Message]:
     return (message for message in catalog if message.id)
 
 
+def _translated(catalog: Catalog) -> Iterable[Message]:
+    return (message for message in _messages(catalog) if all(_texts(message)))
+
+
 def extract(folder: Path = FOLDER, package: Path = PACKAGE) -> None:
-    """Bring the ``.po`` files up to date with the code."""
+    """Bring our ``.po`` files up to date with the code."""
     template = template_catalog(package)
+    _write(folder, lambda _language: template)
+
+
+def extract_borrowed(folder: Path = borrowed.FOLDER, template: Catalog | None = None) -> None:
+    """Bring the ``.po`` files of what is borrowed up to date with the installed packages."""
+    found = template or borrowed_template()
+    _write(folder, lambda language: borrowed_catalog(language, found, read(language, folder)))
+
+
+def _write(folder: Path, wanted: Wanted) -> None:
     for language in LANGUAGES:
-        catalog = merged(template, read(language, folder), language)
+        catalog = merged(wanted(language), read(language, folder), language)
         path = po_file(language, folder)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
@@ -180,14 +223,24 @@ def compile_all(folder: Path = FOLDER) -> None:
 
 
 def problems(folder: Path = FOLDER, package: Path = PACKAGE) -> list[str]:
-    """What is wrong with the catalogues, a sentence each; nothing if every string is translated everywhere."""
+    """What is wrong with our catalogues, a sentence each; nothing if every string is translated everywhere."""
     template = template_catalog(package)
+    return _problems(folder, lambda _language: template)
+
+
+def borrowed_problems(folder: Path = borrowed.FOLDER, template: Catalog | None = None) -> list[str]:
+    """What is wrong with the catalogues of what is borrowed: something is after most upgrades of allauth."""
+    found = template or borrowed_template()
+    return _problems(folder, lambda language: borrowed_catalog(language, found, read(language, folder)))
+
+
+def _problems(folder: Path, wanted: Wanted) -> list[str]:
     found = []
     for language in LANGUAGES:
         catalog = read(language, folder)
-        wanted = {_identity(message) for message in _messages(template)}
+        needed = {_identity(message) for message in _messages(wanted(language))}
         there = {_identity(message) for message in _messages(catalog)}
-        found += [f"{language}: {ids[0]!r} is not in the catalogue" for _, ids in sorted(wanted - there, key=str)]
+        found += [f"{language}: {ids[0]!r} is not in the catalogue" for _, ids in sorted(needed - there, key=str)]
         for message in _messages(catalog):
             found += [f"{language}: {_ids(message)[0]!r} {fault}" for fault in faults(message, catalog.num_plurals)]
         compiled_file = po_file(language, folder).with_suffix(".mo")
@@ -220,10 +273,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run one of the three; 1 if ``check`` finds something, 2 for another word."""
     if list(arguments) == ["extract"]:
         extract()
+        extract_borrowed()
     elif list(arguments) == ["compile"]:
         compile_all()
+        compile_all(borrowed.FOLDER)
     elif list(arguments) == ["check"]:
-        found = problems()
+        found = problems() + borrowed_problems()
         print("\n".join(found) or f"Every string is translated into {', '.join(LANGUAGES)}.")
         return int(bool(found))
     else:

@@ -51,6 +51,11 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
     return render(request, "portal/error.html", {"status": 403}, status=403)
 
 
+def not_from_here(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  Django names it
+    """403: a form without the token that our pages give (CSRF_FAILURE_VIEW)."""
+    return render(request, "portal/error.html", {"status": 403, "is_form": True}, status=403)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001  Django names it
     """404."""
     return render(request, "portal/error.html", {"status": 404}, status=404)

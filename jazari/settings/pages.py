@@ -58,7 +58,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "fr"
 LANGUAGES = [("fr", "Français"), ("ar", "العربية"), ("zgh", "ⵜⴰⵎⴰⵣⵉⵖⵜ"), ("en", "English")]
 USE_I18N = True
-LOCALE_PATHS = [str(Path(__file__).parents[1] / "portal" / "locale")]
+LOCALE_PATHS = [str(Path(__file__).parents[1] / "portal" / folder) for folder in ("locale", "borrowed_locale")]
 FORMAT_MODULE_PATH = ["jazari.portal.formats"]
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
@@ -140,6 +140,7 @@ IDP_OIDC_ADAPTER = "jazari.accounts.identity.IdentityAdapter"
 IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 300
 IDP_OIDC_AUTH_METHODS = ["client_secret_basic"]
 
+CSRF_FAILURE_VIEW = "jazari.portal.views.not_from_here"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600

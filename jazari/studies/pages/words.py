@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 Words = dict[str, Promise | str]
 
 STATUS: Words = {
     "proposed": _("waiting for decisions"),
     "approved": _("approved, may run"),
-    "refused": _("refused"),
+    "refused": pgettext_lazy("a study", "refused"),
     "withdrawn": _("withdrawn by its proposer"),
     "expired": _("expired"),
 }
 CHOICE: Words = {
-    "approve": _("approved"),
-    "refuse": _("refused"),
+    "approve": pgettext_lazy("a decision", "approved"),
+    "refuse": pgettext_lazy("a decision", "refused"),
     "withdraw": _("withdrew its approval"),
 }
 STATE: Words = {
