@@ -55,6 +55,12 @@ def returned(request: HttpRequest, provider_id: str) -> HttpResponse:
     return _answer(request, openid_connect.callback, provider_id)
 
 
+@public
+def nothing_here(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """No node registers devices without a browser, and no discovery document names these places."""
+    raise Http404
+
+
 def _answer(request: HttpRequest, view: Callable[..., HttpResponse], provider_id: str) -> HttpResponse:
     """What ``view`` says; a page with 502 where the other node is away or talks nonsense."""
     try:

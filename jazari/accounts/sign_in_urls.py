@@ -9,6 +9,8 @@ from jazari.accounts import identity_pages
 urlpatterns: list[URLPattern | URLResolver] = [
     # Before allauth's of the same paths. Names are allauth's: its code asks for them.
     path("identity/o/authorize", identity_pages.authorize),
+    path("identity/o/device", identity_pages.nothing_here),
+    path("identity/o/api/device/code", identity_pages.nothing_here),
     path("account/oidc/<str:provider_id>/login/", identity_pages.sign_in),
     path("account/oidc/<str:provider_id>/login/callback/", identity_pages.returned),
     path("account/", include("allauth.account.urls")),

@@ -69,6 +69,9 @@ LEFT_OUT = {
     "*/templates/account/email_confirm.html": "addresses are confirmed by a code (..._VERIFICATION_BY_CODE_ENABLED)",
     "*/templates/account/signup_by_passkey.html": "nobody signs up without a password (MFA_PASSKEY_SIGNUP_ENABLED)",
     "*/templates/mfa/webauthn/signup_form.html": "nobody signs up without a password (MFA_PASSKEY_SIGNUP_ENABLED)",
+    "*/templates/account/*reauthentication_code.html": "a password or a second factor (..._REAUTHENTICATION_METHODS)",
+    "*/templates/account/*login_code*": "nobody signs in by a code from a letter (ACCOUNT_LOGIN_BY_CODE_ENABLED)",
+    "*/templates/idp/oidc/device*": "no device without a browser signs in (see sign_in_urls)",
     "*/templates/mfa/trust.html": "no browser is trusted without the second factor (MFA_TRUST_ENABLED)",
 }
 """Files of these that no page of ours can show, each with the reason."""

@@ -36,7 +36,7 @@ OTHERWISE = frozenset({
     "studies:drafts",  # sends to the first step
     "openid_connect_login", "openid_connect_callback", "idp:oidc:authorization",  # paths of our own come before them
     "jazari.accounts.identity_pages.returned",  # sends to the page that was asked for before signing in
-    "idp:oidc:device_authorization",  # for devices without a browser: no node registers any
+    "idp:oidc:device_authorization", "jazari.accounts.identity_pages.nothing_here",  # devices without a browser
     "account_set_password", "socialaccount_signup",  # send elsewhere whoever has what they ask for, as people here do
     "account_confirm_login_code", "account_confirm_reauthentication_code",  # nobody signs in by a code from a mail here
 })  # fmt: skip

@@ -214,3 +214,17 @@ def test_every_page_of_sign_in_has_our_frame_and_nothing_inline(known: Person) -
         assert 'id="main"' in text
         assert not re.search(r"<script(?![^>]*(src=|application/json))", text)
         assert not re.search(r"/static/(account|mfa)/", text)
+
+
+@pytest.mark.parametrize("path", ["/identity/o/device", "/identity/o/api/device/code"])
+def test_no_device_without_a_browser_signs_in(people: People, path: str) -> None:
+    client = people.client(Role.MEMBER)
+    assert client.get(path).status_code == client.post(path, {"client_id": "x"}).status_code == 404
+
+
+def test_a_letter_does_not_stand_in_for_a_password(people: People) -> None:
+    client = people.client(Role.MEMBER, second_factor=False)
+    assert client.get(reverse("mfa_activate_totp"))["Location"].startswith(reverse("account_reauthenticate"))
+    assert "code" not in client.get(reverse("account_reauthenticate")).content.decode().partition("<main")[2]
+    assert client.post(reverse("account_request_reauthentication_code")).status_code in (302, 403)
+    assert mail.outbox == []

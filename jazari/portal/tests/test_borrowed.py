@@ -279,13 +279,8 @@ OWN = [
     ("/account/2fa/webauthn/add/", None),
     ("/account/sessions/", None),
     ("/account/3rdparty/", None),
-    ("/identity/o/device", None),
-    ("/identity/o/device", {"code": "nonsense"}),
     ("/account/reauthenticate/", None),
     ("/account/reauthenticate/", {"password": "wrong"}),
-    ("/account/reauthenticate/code/", None),
-    ("/account/reauthenticate/code/", {}),
-    ("/account/reauthenticate/code/confirm/", {"code": "000000"}),
 ]
 
 
