@@ -23,7 +23,6 @@ from jazari.accounts.models import Person, RoleGrant
 from jazari.accounts.rules import Role
 from jazari.core import clock
 from jazari.settings.home import Home, NodeConfig
-from jazari.testing.databases import DatabaseForTest
 
 PASSWORD = "a long pass-phrase of tests"
 
@@ -71,7 +70,7 @@ def portal(tmp_path: Path, settings: Any, db: None) -> Home:  # noqa: ARG001  ta
 
 
 @pytest.fixture
-def portal_on_any_database(tmp_path: Path, settings: Any, any_database: DatabaseForTest) -> Home:  # noqa: ARG001
+def portal_on_any_database(tmp_path: Path, settings: Any, any_database: object) -> Home:  # noqa: ARG001
     """The same, on each kind of database in turn."""
     return portal_home(tmp_path, settings)
 
