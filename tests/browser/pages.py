@@ -31,7 +31,6 @@ VISITS = (
     Visit("/account/login/"),
     Visit("/account/signup/"),
     Visit("/account/inactive/"),
-    Visit("/account/confirm-email/"),
     Visit("/account/password/reset/"),
     Visit("/account/password/reset/done/"),
     Visit("/account/password/reset/key/zz-no-such-key/"),
@@ -60,7 +59,7 @@ VISITS = (
     Visit("/audit/", Role.AUDITOR),
     Visit("/audit/verification/", Role.AUDITOR),
     Visit("/audit/policies/", Role.AUDITOR),
-    Visit("/gateway/", Role.OPERATOR),
+    Visit("/gateway/", Role.OPERATOR, status=404),
 )
 
 OF_A_GATEWAY = (

@@ -95,11 +95,13 @@ def test_a_study_is_proposed_approved_run_and_its_result_verified(country: Count
 
 def test_the_pages_of_a_network_are_whole_in_every_language(country: Country, browser: Browser):
     with travelling(browser, country.person("rabat", "operator")) as operator:
+        operator.go("/")
         sign_in(operator)
         for path in OF_AN_INSTITUTE:
             operator.go(path)
             operator.look()
     with travelling(browser, country.person("root", "board")) as board:
+        board.go("/")
         sign_in(board)
         for path in OF_THE_ROOT:
             board.go(path)

@@ -22,6 +22,8 @@ PICTURES = Path(__file__).parents[2] / "build" / "tutorial"
 VIEW = {"width": 1000, "height": 740}
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 1.0
+ROOT = "network"
+"""The Root's own namespace, by which its cookies are called."""
 
 
 def french(words: str) -> str:
@@ -81,7 +83,7 @@ class Traveller:
         """
         if not self.looks:
             return
-        look_in_every_language(self.window, self.person.node)
+        look_in_every_language(self.window, ROOT if self.person.node == "root" else self.person.node)
         if again:
             self.page.reload()
 

@@ -58,6 +58,11 @@ def test_every_table_stands_in_a_box_in_which_it_scrolls() -> None:
     assert bare == []
 
 
+def test_no_slice_hides_the_template_of_another() -> None:
+    names = [path.relative_to(folder) for folder in PACKAGE.glob("*/templates") for path in folder.rglob("*.*")]
+    assert len(names) == len(set(names)) > 100
+
+
 def test_a_node_without_titles_is_called_by_its_namespace(portal: Home) -> None:
     portal.write(replace(portal.config, titles={}))
     page = anonymous().get("/").content.decode()
