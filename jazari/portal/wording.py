@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
@@ -15,6 +16,7 @@ _ORDER = ("fr", "en", "ar", "zgh")
 UNDETERMINED = "und"
 
 
+@cache
 def locale_of(language: str) -> Locale:
     """The CLDR locale for one of the four languages."""
     return Locale.parse(_LOCALES[language])
