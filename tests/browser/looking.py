@@ -139,7 +139,8 @@ def view_at(address: str) -> str:
 
 def axe_says(page: Page) -> list[str]:
     """What axe-core finds wrong on the page: rule, element and why."""
-    page.evaluate(AXE)
+    if page.evaluate("!window.axe"):
+        page.evaluate(AXE)
     found = page.evaluate("tags => axe.run({runOnly: tags, resultTypes: ['violations']})", LEVELS)
     return [
         f"{rule['id']}: {node['html'][:160]}: {node['failureSummary']}"
