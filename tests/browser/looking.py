@@ -66,22 +66,41 @@ class Looker:
     origin: str
     namespace: str
     sessions: dict[str, str]
+    _kept: dict[tuple[str, Role | None], BrowserContext] = field(default_factory=dict)
+
+    @contextmanager
+    def tab(self, language: str, role: Role | None) -> Iterator[Window]:
+        """A tab in the browser of all tabs of this language and role, for tests that only look: windows take time."""
+        context = self._kept.get((language, role)) or self._context(language, role)
+        self._kept[language, role] = context
+        with self._watched(context) as found:
+            yield found
+            found.page.close()
 
     @contextmanager
     def window(self, language: str = "en", role: Role | None = None, **options: Any) -> Iterator[Window]:
         """A fresh browser in ``language``, signed in as somebody with ``role``; it fails the test on any trouble."""
+        context = self._context(language, role, **options)
+        try:
+            with self._watched(context) as found:
+                yield found
+        finally:
+            context.close()
+
+    def _context(self, language: str, role: Role | None, **options: Any) -> BrowserContext:
         context = self.browser.new_context(**({"viewport": WIDE} | options))
         speak(context, self.namespace, self.origin, language)
         if role is not None:
             session = {"name": f"{self.namespace}-session", "value": self.sessions[str(role)], "url": self.origin}
             context.add_cookies([session])
+        return context
+
+    @contextmanager
+    def _watched(self, context: BrowserContext) -> Iterator[Window]:
         found = Window(context.new_page(), self.origin)
         found.watch()
-        try:
-            yield found
-            assert found.troubles == []
-        finally:
-            context.close()
+        yield found
+        assert found.troubles == []
 
 
 LOOKS: tuple[tuple[str, ViewportSize, Literal["light", "dark"]], ...] = (

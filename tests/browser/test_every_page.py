@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("visit", VISITS, ids=lambda visit: visit.path)
 def test_a_page_is_whole_in_every_language(look: Looker, visit: Visit, language: str):
-    with look.window(language, visit.role) as window:
+    with look.tab(language, visit.role) as window:
         page = window.open(visit.path, visit.status)
         assert page.url == look.origin + visit.path, "it sent us elsewhere"
         look_whole(window, language)

@@ -81,6 +81,6 @@ def test_without_a_script_the_answer_comes_with_the_page(gateway: Gateway):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("visit", OF_A_GATEWAY, ids=lambda visit: visit.path)
 def test_a_page_of_the_gateway_is_whole_in_every_language(gateway: Gateway, visit: Visit, language: str):
-    with gateway.looker.window(language, visit.role) as window:
+    with gateway.looker.tab(language, visit.role) as window:
         window.open(visit.path.format(key=gateway.key, call=gateway.call), visit.status)
         look_whole(window, language)
