@@ -265,7 +265,7 @@ def after_signing(traveller: Traveller) -> None:
     expect(traveller.page.locator(".panel pre.command")).to_have_count(1)
     traveller.page.reload()
     expect(traveller.page.locator(".panel pre.command")).to_have_count(0)
-    expect(traveller.page.locator("main")).to_contain_text(french("approved"))
+    expect(traveller.page.locator("main")).to_contain_text(french("approved", "a decision"))
 
 
 def run(country: Country, traveller: Traveller) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, override, pgettext
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from jazari.nodes.demo.portals import MadeUpPerson
@@ -26,10 +26,10 @@ ROOT = "network"
 """The Root's own namespace, by which its cookies are called."""
 
 
-def french(words: str) -> str:
-    """What a French page says for ``words``; the English where it is not translated yet."""
+def french(words: str, context: str = "") -> str:
+    """What a French page says for ``words``, which may mean several things without their ``context``."""
     with override("fr"):
-        return gettext(words)
+        return pgettext(context, words) if context else gettext(words)
 
 
 @dataclass
