@@ -9,11 +9,13 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from jazari.accounts.models import Person
 from jazari.accounts.operations import LONGEST_TEXT
-from jazari.accounts.rules import LONGEST_TOKEN_DAYS, Role
+from jazari.accounts.rules import LONGEST_TOKEN_DAYS, READ, Permission, Role
 
 LONGEST_PASSWORD = 200
 ROLE_NAMES = {
@@ -25,6 +27,22 @@ ROLE_NAMES = {
     Role.BOARD: _("Board"),
     Role.AUDITOR: _("Auditor"),
 }
+SCOPE_NAMES: dict[str, Promise] = {
+    READ: _("Read what everybody who has signed in may read"),
+    Permission.PROPOSE_STUDIES: _("Propose studies"),
+    Permission.FOLLOW_RUNS: _("Follow runs"),
+    Permission.DECIDE_STUDIES: _("Decide on studies"),
+    Permission.CANCEL_RUNS: _("Cancel runs"),
+    Permission.SEE_GATEWAY: _("See routes and policy of the gateway"),
+    Permission.USE_GATEWAY: _("Use the gateway's playground"),
+    Permission.READ_GATEWAY: _("Read projects, use and receipts of the gateway"),
+    Permission.MANAGE_GATEWAY: _("Manage projects and keys of the gateway"),
+    Permission.READ_AUDIT: _("Read the audit trail"),
+    Permission.FOLLOW_ENROLMENT: _("Follow enrolments"),
+    Permission.READ_HEALTH: _("Read the state of the node"),
+    Permission.MANAGE_PEOPLE: _("Look after people and their roles"),
+}
+"""What each scope of an API token lets a program do; a permission for each, and ``READ``."""
 
 
 def language_choices() -> list[tuple[str, Any]]:
@@ -126,4 +144,4 @@ class TokenForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["scopes"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  declared above
-        field.choices = [(scope, scope) for scope in scopes]
+        field.choices = [(scope, format_lazy("{} ({})", SCOPE_NAMES[scope], scope)) for scope in scopes]

@@ -14,8 +14,9 @@ from jazari.accounts import operations, queries, tokens
 from jazari.accounts.access import Anyone
 from jazari.accounts.api_access import ApiAccess
 from jazari.accounts.errors import BadToken
+from jazari.accounts.forms import SCOPE_NAMES
 from jazari.accounts.models import ApiToken
-from jazari.accounts.rules import Permission, Role
+from jazari.accounts.rules import READ, Permission, Role
 from jazari.core import clock
 from jazari.testing.pages import People
 
@@ -44,6 +45,12 @@ def test_a_page_says_who_gave_a_role(people: People) -> None:
     person = people.person(Role.MEMBER)
     operations.give_role(person, Role.TRAINER, operations.actor_of(operator))
     assert "The operator" in people.client(Role.MEMBER).get(reverse("accounts:mine")).content.decode()
+
+
+def test_every_scope_is_named(people: People) -> None:
+    assert SCOPE_NAMES.keys() == {READ, *map(str, Permission)}
+    page = people.client(*Role, language="fr").get(reverse("accounts:tokens")).content.decode()
+    assert "Lire le journal d’audit (read-audit)" in page
 
 
 def test_a_token_is_shown_once_and_kept_as_a_hash(people: People) -> None:
