@@ -40,6 +40,13 @@ END_OTHERWISE = {
     "jazari models verify": "gateway.no-such-model-file",
     "jazari models remove": "gateway.no-such-model-file",
     "jazari routes explain": "gateway.no-such-route",
+    "jazari people grant": "accounts.person-unknown",  # the invitation was not accepted
+    "jazari people revoke": "accounts.person-unknown",
+    "jazari people deactivate": "accounts.person-unknown",
+    "jazari people client remove": "accounts.bad-client",
+    "jazari people provider add": "core.unavailable",  # no file has its secret
+    "jazari people provider remove": "accounts.bad-provider",
+    "jazari gateway playground": "gateway.project-not-found",
     "jazari receipt show": "gateway.receipt-not-found",  # nothing was ever asked
     "jazari chat": "gateway.no-secret",  # no key lies here
     "jazari projects close": "gateway.project-not-found",  # the examples of keys go on with the other one
