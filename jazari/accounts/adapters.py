@@ -52,11 +52,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Of who has neither password nor second factor here: to sign in at their own node once more."""
         found: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        if not found and _only_of_another_node(user):
-            account = SocialAccount.objects.filter(user=user).first()
-            address = reverse("openid_connect_login", args=(account.provider,)) if account else ""
-            found = [{"id": "home", "description": _("Sign in again"), "url": address}] if address else []
-        return found
+        if found or not _only_of_another_node(user):
+            return found
+        there = SocialAccount.objects.filter(user=user).values_list("provider", flat=True)
+        addresses = [reverse("openid_connect_login", args=(provider,)) for provider in there]
+        return [{"id": "home", "description": _("Sign in again"), "url": address} for address in addresses]
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Letters name this node, not the machine's address."""

@@ -21,6 +21,8 @@ from jazari.accounts.models import ApiToken
 from jazari.accounts.queries import roles_of, token_of
 from jazari.accounts.rules import NEED_SECOND_FACTOR, READ, Permission
 
+MADE_ANEW = "x-made-anew"
+"""Marks an operation (by ``openapi_extra``) whose every answer is another one, and so has no tag."""
 _FOUND = "api_token"
 _SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 

@@ -69,7 +69,7 @@ class CatalogReference(models.Model):
 
 
 class CatalogWord(models.Model):
-    """A key that stands in the words of items (see ``normalise``), and in how many when they were indexed."""
+    """A key that stands in the words of items (see ``normalise``), and how often one with it was indexed."""
 
     word = models.CharField(max_length=64, primary_key=True)
     items = models.PositiveBigIntegerField(default=0)

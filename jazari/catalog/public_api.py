@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 from pydantic import AfterValidator, Field
 
-from jazari.accounts.api_access import everybody
+from jazari.accounts.api_access import MADE_ANEW, everybody
 from jazari.catalog import queries
 from jazari.catalog.asking import MOST_CHOSEN
 from jazari.catalog.facets import FACETS
@@ -262,7 +262,7 @@ def provenance(request: HttpRequest, address: Path[VersionAddress]) -> dict[str,
     auth=everybody,
     operation_id="verify_catalogue_item",
     summary="Verify a record now",
-    openapi_extra={"x-made-anew": True},
+    openapi_extra={MADE_ANEW: True},
 )
 def verify(
     request: HttpRequest,  # noqa: ARG001  ninja names it

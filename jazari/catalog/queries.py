@@ -55,7 +55,7 @@ def search(
 ) -> Page:
     """Items that have every word of ``query`` in any language; the newest first without words.
 
-    Where nothing has them, the last word is taken for the beginning of one, as it is while somebody types.
+    Where nothing is found, the last word is taken for the beginning of one, as it is while somebody types.
 
     ``best`` puts items whose title has all the words before the others, each the newest first; ``title`` sorts by the
     title in ``language``. Only the newest ``MOST_RANKED`` hits are put in order and counted. ``narrow``: for each

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from jazari.accounts.api_access import needs
+from jazari.accounts.api_access import MADE_ANEW, needs
 from jazari.accounts.rules import Permission
 from jazari.federation.paging import MOST_IN_A_PAGE, Trail, trail
 from jazari.governance import queries
@@ -107,7 +107,7 @@ def entry(request: HttpRequest, number: Number) -> dict[str, Any]:  # noqa: ARG0
     auth=_readers,
     response=VerificationOut,
     summary="Verify the trail",
-    openapi_extra={"x-made-anew": True},
+    openapi_extra={MADE_ANEW: True},
 )
 def verification(
     request: HttpRequest,  # noqa: ARG001  ninja names it

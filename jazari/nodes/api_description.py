@@ -9,11 +9,9 @@ from ninja import Schema
 from ninja.operation import Operation
 
 from jazari.accounts.access import Access, Anyone, access_of_operation
-from jazari.accounts.api_access import ApiAccess
+from jazari.accounts.api_access import MADE_ANEW, ApiAccess
 from jazari.accounts.rules import READ
 
-MADE_ANEW = "x-made-anew"
-"""Marks an operation (by ``openapi_extra``) whose every answer is another one, and so has no tag."""
 _SCHEME = ApiAccess.__name__
 _REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
 _TAG = {"description": "Changes with the content", "schema": {"type": "string"}}

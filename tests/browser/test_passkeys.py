@@ -60,7 +60,7 @@ def test_an_authenticator_app_is_set_up_and_asked_for(look: Looker):
         page.locator("#id_code").fill(code_of(secret))
         page.locator("main form button").first.click()
         page.wait_for_url(lambda url: not url.endswith("/activate/"))
-        for path in ("", "recovery-codes/", "recovery-codes/generate/", "totp/deactivate/"):
+        for path in ("", "reauthenticate/", "recovery-codes/", "recovery-codes/generate/", "totp/deactivate/"):
             window.open(f"/account/2fa/{path}")
             look_in_every_language(window, look.namespace)
         page.locator(".wide").get_by_role("button", name="Sign out").click()

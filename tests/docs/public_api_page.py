@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from jazari.accounts import api_limits
+from jazari.accounts.api_access import MADE_ANEW
 from jazari.accounts.rules import LONGEST_TOKEN_DAYS, NEED_SECOND_FACTOR, PERMISSIONS, READ, Permission
 from jazari.accounts.tokens import MOST_TOKENS
 from jazari.federation.paging import MOST_IN_A_PAGE, Paging
 from jazari.nodes import public_api
-from jazari.nodes.api_description import MADE_ANEW
 from jazari.nodes.public_api import PREFIX, api
 from jazari.settings.home import NodeConfig
 

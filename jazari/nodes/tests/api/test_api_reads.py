@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from jazari.nodes.api_description import MADE_ANEW
-from jazari.nodes.tests.api_nodes import DOCUMENT, READS, Node, served
-from jazari.settings.home import Home
-from jazari.studies.tests.conftest import network, site  # noqa: F401  fixtures
-from jazari.studies.tests.pages import Site
-from jazari.testing.pages import People
+from jazari.accounts.api_access import MADE_ANEW
+from jazari.nodes.tests.api.api_nodes import DOCUMENT, READS, Node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unlimited")]
 MADE_EACH_TIME = {
     "/api/v1/catalogue/{institute}/{kind}/{name}/{version}/verify",
     "/api/v1/audit/verification",
 }
-
-
-@pytest.fixture
-def node(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    portal: Home,
-    people: People,
-    settings: Any,
-    site: Site,  # noqa: F811
-) -> Iterator[Node]:
-    with served(getattr(request, "param", "institute"), tmp_path, portal, people, settings, site) as made:
-        yield made
 
 
 def untagged(node: Node, addresses: list[tuple[str, str]]) -> list[str]:

@@ -5,9 +5,7 @@ Each is asked for what is there and for whatever a tool that reads the descripti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -27,12 +25,9 @@ from schemathesis.specs.openapi import checks
 
 from jazari.accounts.api_access import everybody, nobody
 from jazari.nodes.public_api import PublicApi
-from jazari.nodes.tests.api_nodes import DOCUMENT, KINDS, QUERIES, Node, served
+from jazari.nodes.tests.api.api_nodes import DOCUMENT, KINDS, QUERIES, Node
 from jazari.nodes.tests.live_portal import serving
 from jazari.settings.home import Home
-from jazari.studies.tests.conftest import network, site  # noqa: F401  fixtures
-from jazari.studies.tests.pages import Site
-from jazari.testing.pages import People
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unlimited")]
 load_all_checks()
@@ -46,19 +41,6 @@ CHECKS = [
 ]
 FEW, MANY = 2, 10
 """How many questions a tool thinks of for each operation, in the default tests and in the slow ones."""
-
-
-@pytest.fixture(params=KINDS)
-def node(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    portal: Home,
-    people: People,
-    settings: Any,
-    site: Site,  # noqa: F811
-) -> Iterator[Node]:
-    with served(request.param, tmp_path, portal, people, settings, site) as made:
-        yield made
 
 
 def operations(document: dict[str, Any]) -> list[APIOperation]:
@@ -99,6 +81,7 @@ def problems(
     return wrong
 
 
+@pytest.mark.parametrize("node", KINDS, indirect=True)
 def test_answers_are_as_described(node: Node) -> None:
     found = operations(DOCUMENT)
     assert {operation.path for operation in found} == set(DOCUMENT["paths"])
@@ -118,6 +101,7 @@ def test_answers_are_as_described(node: Node) -> None:
     [(True, False), (True, True), (False, False)],
     ids=["with a token", "with a token, as it should not be asked", "as a stranger"],
 )
+@pytest.mark.parametrize("node", KINDS, indirect=True)
 def test_answers_to_many_questions_are_as_described(node: Node, known_to_it: bool, negative: bool) -> None:
     found = operations(DOCUMENT)
     assert problems(found, node, MANY, known_to_it=known_to_it, negative=negative) == []
