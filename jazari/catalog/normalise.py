@@ -16,8 +16,6 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
 
-import snowballstemmer
-
 LONGEST_KEY = 64
 MOST_WORDS = 20_000
 MOST_BYTES = 500_000
@@ -125,6 +123,8 @@ def _stem(language: str, word: str) -> str:
     # A stemmer keeps its word in itself, so each thread has its own.
     stemmer = getattr(_stemmers, language, None)
     if stemmer is None:
+        import snowballstemmer  # dear, and most commands stem nothing
+
         stemmer = snowballstemmer.stemmer(language)
         setattr(_stemmers, language, stemmer)
     return str(stemmer.stemWord(word))

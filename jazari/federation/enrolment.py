@@ -27,7 +27,7 @@ _PREFIX = b"jazari enrolment\n"
 class EnrolmentRequest(BaseModel):
     """What the institute asks for. ``log_metadata`` is TUF metadata of its log, signed by its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     kind: Literal["admission", "rotation"]
     network: str = Field(min_length=1, max_length=200)
@@ -65,7 +65,7 @@ class EnrolmentRequest(BaseModel):
 class SignedEnrolment(BaseModel):
     """The request with its signatures, by key id."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     request: EnrolmentRequest
     signatures: dict[str, str] = Field(max_length=40)

@@ -25,7 +25,7 @@ _LARGEST = 16 * 1024 * 1024
 class Seen(BaseModel):
     """When the Root last heard from an institute; ``online``: so lately that it counts as there."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     online: bool
     last_seen: AwareDatetime | None = None
@@ -34,7 +34,7 @@ class Seen(BaseModel):
 class NetworkStatus(BaseModel):
     """What was known at ``moment`` (UTC), by namespace."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     moment: AwareDatetime
     institutes: dict[str, Seen] = Field(max_length=100_000)

@@ -53,7 +53,7 @@ SecretPlace = Annotated[str, Field(max_length=300), AfterValidator(check_secret_
 
 class _Settings(BaseModel):
     # Strict, and read from JSON: a number in quotes is refused, while a text becomes a word or an exact decimal.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class PriceText(_Settings):
@@ -165,7 +165,7 @@ class RouteConfig(_Settings):
     stall_seconds: Seconds = 20
     whole_seconds: Seconds = 600
     attempts: int = Field(default=3, ge=1, le=10)
-    price: PriceText = PriceText()
+    price: PriceText = Field(default_factory=PriceText)
     most_output_tokens: int = Field(default=4096, ge=1, le=1_000_000)
 
     @model_validator(mode="after")

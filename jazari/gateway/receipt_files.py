@@ -46,7 +46,7 @@ class Kept(BaseModel):
     Its JSON is what a client gets, keeps and can verify without us.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, strict=True)
 
     receipt: Receipt
     line: int

@@ -16,7 +16,7 @@ class CheckpointCard(BaseModel):
     without being found out by ``jazari audit verify``. It tells nothing about the entries themselves.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True)
 
     entries: int = Field(ge=1, le=2**53 - 1, description="Number of entries, which is the last one's number.")
     head: str = Field(pattern=r"^[0-9a-f]{64}$", description="Hash of the last entry (SHA-256, hexadecimal).")

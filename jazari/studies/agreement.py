@@ -85,7 +85,7 @@ class StudyText(BaseModel):
     it, each institute's sums.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     title: str = Field(min_length=1, max_length=300)
     purpose: str = Field(min_length=1, max_length=5000)

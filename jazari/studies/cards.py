@@ -18,7 +18,7 @@ from jazari.studies.secure.rules import MOST_INSTITUTES
 
 
 class _Card(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 def _reference_of(kind: str, text: str) -> str:

@@ -38,7 +38,7 @@ class About(BaseModel):
     Every field is one of the dataset card; ``mock_rows`` asks for so many made-up rows to write code against.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(defer_build=True, extra="allow")
 
     title: dict[str, str]
     description: dict[str, str]

@@ -29,7 +29,7 @@ class Choice(StrEnum):
 class Statement(BaseModel):
     """The text that the steward's key signs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     study: Reference
     agreement: Digest
@@ -48,7 +48,7 @@ class Statement(BaseModel):
 class ApprovalCard(BaseModel):
     """An institute's decision on a study. A later version replaces the earlier one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
     statement: Statement
     steward_key: dict[str, Any] = Field(description="the steward's public key, as the directory names it")

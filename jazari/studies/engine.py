@@ -17,7 +17,7 @@ ENDED: frozenset[str] = frozenset({"finished", "failed", "cancelled"})
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class RunOrder(_Frozen):

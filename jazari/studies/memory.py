@@ -66,7 +66,7 @@ def question_of(study: StudyText, namespace: str, run: str, number: int, institu
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class Entry(_Frozen):

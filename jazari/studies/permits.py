@@ -45,7 +45,7 @@ class Permit(BaseModel):
     ``mapping`` is the one that the approval names by digest, or None.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     run: str
     run_record: str

@@ -49,7 +49,7 @@ class Proposal(BaseModel):
     ``minimum_institutes`` is by default as few as the way of adding up allows: three with secure aggregation, else two.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     name: str
     title: str

@@ -38,7 +38,7 @@ class DirectoryEntry(BaseModel):
     last log version that the board vouches for.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     namespace: str
     titles: dict[str, str]
@@ -95,7 +95,7 @@ class DirectoryEntry(BaseModel):
 class Directory(BaseModel):
     """Everybody in the network; ``root`` is the namespace of the Root's own node, one of ``entries``."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     network_name: str = Field(min_length=1, max_length=200)
     root: str

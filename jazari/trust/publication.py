@@ -45,7 +45,7 @@ class Limits:
 
 
 class _Header(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True)
 
     namespace: str
     version: int = Field(ge=1)

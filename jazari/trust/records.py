@@ -44,7 +44,7 @@ _MEDIA_TYPE = r"^[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}$"
 class FileRef(BaseModel):
     """A file of a record: ``sha256`` in hexadecimal, ``size`` in bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     name: str
     sha256: Sha256
@@ -60,7 +60,7 @@ class FileRef(BaseModel):
 class Record(BaseModel):
     """One published version. ``type``, ``name`` and ``version`` repeat what ``ref`` says and must agree."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     ref: str
     type: str

@@ -14,7 +14,7 @@ from jazari.core.identifiers import RecordRef
 class Card(BaseModel):
     """Strict (no conversion: what is signed is what is read), closed (no unknown field), immutable."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 def _reference(text: str) -> str:

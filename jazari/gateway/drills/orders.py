@@ -20,7 +20,7 @@ LONGEST_CUT = 3600.0
 
 
 class _Order(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class CutOrder(_Order):

@@ -77,7 +77,7 @@ _ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Rule(_Strict):

@@ -41,7 +41,7 @@ _ARRAY_NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class _Input(_Closed):

@@ -26,7 +26,7 @@ Scale = Annotated[float, Field(gt=1e-300, le=1e300)]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class _Predictor(_Closed):

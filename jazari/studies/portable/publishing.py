@@ -35,7 +35,7 @@ LARGEST_ABOUT = 2**20
 class AboutModel(BaseModel):
     """What the institute says about a model (TOML), beside what follows from the result; fields as on the card."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     title: dict[str, str]
     description: dict[str, str]

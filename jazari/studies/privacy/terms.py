@@ -16,7 +16,7 @@ MOST_DELTA = 1e-5
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PrivacyTerms(_Frozen):

@@ -32,7 +32,7 @@ class BoostingParameters(BaseModel):
     the event of a binary response that is a category.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     response: str
     predictors: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]

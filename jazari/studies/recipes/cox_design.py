@@ -32,7 +32,7 @@ class CoxParameters(BaseModel):
     squared standardised coefficients.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     duration: str
     event: str

@@ -42,7 +42,7 @@ class EvaluationParameters(BaseModel):
     else the declared range of the response. ``by`` names up to two categories whose groups are told apart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str = Field(max_length=140)
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -29,7 +29,7 @@ class FedavgParameters(BaseModel):
     the centre of its variable (a category by no level) and an indicator says so.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: Literal["mlp", "text"]
     task: Literal["regression", "binary", "multiclass"]

@@ -37,7 +37,7 @@ class GlmParameters(BaseModel):
     ``binomial`` takes one response: a number that is 0 or 1, or a category of which ``positive`` is the event.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     family: Literal["gaussian", "binomial"]
     responses: Names

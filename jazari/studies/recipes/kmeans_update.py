@@ -26,7 +26,7 @@ class KmeansParameters(BaseModel):
     ``seed`` draws the starting centres and those of emptied clusters.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     variables: tuple[str, ...] = Field(min_length=1, max_length=200)
     clusters: int = Field(ge=2, le=100)

@@ -39,7 +39,7 @@ TIED = 1e-6
 class PcaParameters(BaseModel):
     """``scale``: ``correlation`` divides each variable by its deviation first, ``covariance`` does not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     variables: tuple[str, ...] = Field(min_length=2, max_length=200)
     components: int = Field(default=2, ge=1, le=200)

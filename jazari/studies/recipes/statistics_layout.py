@@ -21,7 +21,7 @@ Edges = Annotated[tuple[float, ...], Field(min_length=2, max_length=501)]
 class DescribedParameters(BaseModel):
     """What is described, by which categories, and in which bins: ``histograms`` maps numeric variables to edges."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
     variables: tuple[str, ...] = Field(min_length=1, max_length=100)
     by: tuple[str, ...] = Field(default=(), max_length=2)

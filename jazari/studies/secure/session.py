@@ -40,7 +40,7 @@ class Certificate(BaseModel):
     ``signature`` is by its publishing key over ``signed_bytes``, so that the Root cannot put keys of its own there.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     run: str
     namespace: str

@@ -29,7 +29,7 @@ MAX_CEREMONY_BYTES = 64 * 1024 * 1024
 class CeremonyFile(BaseModel):
     """The content of a ceremony file. Metadata stand as JSON objects, institutes' metadata as text."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(defer_build=True, extra="forbid")
 
     kind: Kind
     network: str

@@ -21,7 +21,7 @@ from jazari.trust.tuf_types import Signer
 class AdmissionRequest(BaseModel):
     """``entry`` as it shall stand in the directory; ``metadata``: version 1 of its (empty) log, signed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     entry: DirectoryEntry
     metadata: str = Field(max_length=MAX_INSTITUTE_METADATA)
@@ -41,7 +41,7 @@ class RotationRequest(BaseModel):
     (see ``Publisher.prepare_rotation``); empty when these keys do not change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     entry: DirectoryEntry
     metadata: str = Field(default="", max_length=MAX_INSTITUTE_METADATA)
