@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 
-from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
-_LOCALES = {"fr": "fr_MA", "ar": "ar_MA", "zgh": "zgh_MA", "en": "en_GB"}
+from jazari.core.locales import locale_of
+
 _ORDER = ("fr", "en", "ar", "zgh")
 UNDETERMINED = "und"
-
-
-@cache
-def locale_of(language: str) -> Locale:
-    """The CLDR locale for one of the four languages."""
-    return Locale.parse(_LOCALES[language])
 
 
 def best(texts: Mapping[str, str], language: str) -> tuple[str, str]:

@@ -37,6 +37,7 @@ from jazari.studies.privacy.payment import Payments
 from jazari.studies.recipes.base import divisions_of
 from jazari.studies.recipes.registry import plan_of
 from jazari.studies.registered import studied
+from jazari.studies.saying import Sentence, worded
 
 
 def check(here: Here, reference: str) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def check(here: Here, reference: str) -> dict[str, Any]:
     if here.namespace not in study.text.institutes:
         raise NotAsked(f"{reference} does not ask {here.namespace}: there is nothing to check here.")
     facts: dict[str, Any] = {"study": reference, "agreement": study.agreement, "refused": "", "outputs": []}
-    facts |= {"variables": [], "mapping": None, "cost": _cost(here, study.text)}
+    facts |= {"variables": [], "mapping": None, "cost": _cost(here, study.text) or ""}
     try:
         mapping = stored_mapping(here.engine_folder, study.agreement)
         facts["mapping"] = mapping_digest(mapping)
@@ -66,7 +67,7 @@ def check(here: Here, reference: str) -> dict[str, Any]:
     return facts | {"disclosures": disclosures(here, study.text)}
 
 
-def disclosures(here: Here, text: StudyText) -> list[str]:
+def disclosures(here: Here, text: StudyText) -> list[Sentence]:
     """Plain sentences on what would leave the institutes of a study; the ones on own groups name the institute."""
     schemas, mapping_theirs = {}, []
     for institute, reference in text.datasets.items():
@@ -82,9 +83,12 @@ def disclosures(here: Here, text: StudyText) -> list[str]:
     return [*disclosures_of(text, schemas), *(_of_mapped(institute) for institute in mapping_theirs)]
 
 
-def _of_mapped(institute: str) -> str:
-    return (f"{institute} maps its own columns to the study, so it is not known here which levels it has: a level that "
-            "it lacks may be one institute's own figures.")  # fmt: skip
+def _of_mapped(institute: str) -> Sentence:
+    return worded(
+        "{institute} maps its own columns to the study, so it is not known here which levels it has: a level that it "
+        "lacks may be one institute's own figures.",
+        institute=institute,
+    )
 
 
 def _fits(schema: Schema, text: StudyText) -> bool:
@@ -101,21 +105,21 @@ def _own_schema(here: Here, text: StudyText, schema: Schema) -> Schema:
     return schema if mapping is None else mapped_schema(mapping, schema, text.variables)
 
 
-def own_disclosures(here: Here, reference: str) -> list[str]:
+def own_disclosures(here: Here, reference: str) -> list[Sentence]:
     """The sentences that name this institute: figures that are its own, whatever the floor."""
     sentences = disclosures(here, study_of(here.records, reference).text)
     return [sentence for sentence in sentences if sentence.startswith(f"Only {here.namespace} ")]
 
 
-def notes(here: Here, reference: str) -> list[str]:
+def notes(here: Here, reference: str) -> list[Sentence]:
     """What a steward should read again before approving: own figures, and what the study would spend."""
     cost = _cost(here, study_of(here.records, reference).text)
-    return [*own_disclosures(here, reference), *([cost] if cost else [])]
+    return [*own_disclosures(here, reference), *([cost] if cost is not None else [])]
 
 
-def _cost(here: Here, text: StudyText) -> str:
+def _cost(here: Here, text: StudyText) -> Sentence | None:
     reference = text.datasets.get(here.namespace)
-    return Payments(here.engine_folder).cost(text, reference) if reference else ""
+    return Payments(here.engine_folder).cost(text, reference) if reference else None
 
 
 def _own_table(here: Here, text: StudyText, mapping: ColumnMapping | None) -> Table:

@@ -32,6 +32,7 @@ from jazari.studies.operations import Here
 from jazari.studies.overview import Study, study_of
 from jazari.studies.pages.node import person_of, reference, this_node
 from jazari.studies.pages.reading import study_context
+from jazari.studies.saying import Sentence
 from jazari.studies.templatetags.studies import record_url
 
 MOST_WAITING = 100
@@ -111,7 +112,7 @@ def _decision_page(request: HttpRequest, node: Here, found: Study, error: Jazari
     return render(request, "studies/deciding.html", context, status=422 if error else 200)
 
 
-def _own_notes(node: Here, found: Study) -> list[str]:
+def _own_notes(node: Here, found: Study) -> list[Sentence]:
     from jazari.studies import on_site  # recipes, so numpy
 
     try:

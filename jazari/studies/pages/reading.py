@@ -19,6 +19,7 @@ from jazari.studies.operations import Here
 from jazari.studies.overview import Study, study_of
 from jazari.studies.pages import words
 from jazari.studies.pages.node import reference, this_node, titles
+from jazari.studies.saying import Sentence
 from jazari.trust.records import Record
 
 MOST_PAGES = 1_000_000
@@ -89,7 +90,7 @@ def _run(node: Here, run: Record, states: dict[str, str]) -> dict[str, Any]:
     return {"record": run, "state": states.get(run.ref, ""), "withdrawn": node.records.is_withdrawn(run.ref)}
 
 
-def leaving(node: Here, found: Study) -> tuple[list[str], str]:
+def leaving(node: Here, found: Study) -> tuple[list[Sentence], str]:
     """What would leave in plain sentences, or why this version cannot say."""
     from jazari.studies import on_site  # recipes, so numpy: not for the list
 

@@ -9,10 +9,11 @@ from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
 from jazari.studies.agreement import StudyText
 from jazari.studies.contract import Contract
-from jazari.studies.errors import BrokenContract
+from jazari.studies.errors import BrokenContract, NoBudget
 from jazari.studies.permits import Permit
 from jazari.studies.privacy.budget import Budget, Spending
-from jazari.studies.privacy.terms import PrivacyTerms, told_cost
+from jazari.studies.privacy.terms import PrivacyTerms
+from jazari.studies.saying import Sentence, Untranslated, Value, figure, worded
 
 
 class Payments:
@@ -39,27 +40,75 @@ class Payments:
         if study.privacy is not None:
             self._budget.check(RecordRef.parse(dataset).name, _spending(study.privacy, "", "", 1))
 
-    def cost(self, study: StudyText, dataset: str) -> str:
-        """A sentence for the steward on what approving would spend; empty for a study without privacy terms."""
+    def cost(self, study: StudyText, dataset: str) -> Sentence | None:
+        """A sentence for the steward on what approving would spend; None for a study without privacy terms."""
         terms, name = study.privacy, RecordRef.parse(dataset).name
         if terms is None:
-            return ""
+            return None
         epsilon, delta = _times(terms.epsilon, study.max_runs), _times(terms.delta, study.max_runs)
-        asked = f"This study would spend epsilon {told_cost(epsilon, delta)}"
         try:
             account = self._budget.account(name)
         except JazariError as error:
-            return f"{asked}: {error}"
-        enough = account.affords(epsilon, delta)
-        return (
-            f"{asked}{_by_run(study.max_runs, terms)} of {told_cost(account.epsilon, account.delta)} for {name!r}, "
-            f"of which {told_cost(account.epsilon_left, account.delta_left)} are left."
-            + ("" if enough else " That is not enough for all its runs: each is paid when it begins.")
+            return _unpaid(_both(epsilon, delta), name, error)
+        values: dict[str, Value] = {
+            "cost": _both(epsilon, delta),
+            "allowed": _both(account.epsilon, account.delta),
+            "name": name,
+            "left": _both(account.epsilon_left, account.delta_left),
+        }
+        if study.max_runs > 1:
+            values |= {"runs": study.max_runs, "epsilon": figure(terms.epsilon)}
+            return _enough_for_runs(values) if account.affords(epsilon, delta) else _too_little_for_runs(values)
+        return _enough(values) if account.affords(epsilon, delta) else _too_little(values)
+
+
+def _both(epsilon: float, delta: float) -> Value:
+    if not delta:
+        return figure(epsilon)
+    return worded("{epsilon} and delta {delta}", epsilon=figure(epsilon), delta=figure(delta))
+
+
+def _unpaid(cost: Value, name: str, error: JazariError) -> Sentence:
+    if isinstance(error, NoBudget):
+        return worded(
+            "This study would spend epsilon {cost}: No privacy budget is declared for '{name}' here: its steward sets "
+            "one with `{command}`, or refuses the study.",
+            cost=cost,
+            name=name,
+            command=f"jazari dataset budget {name} --epsilon 10",
         )
+    return worded("This study would spend epsilon {cost}: {problem}", cost=cost, problem=Untranslated(str(error)))
 
 
-def _by_run(runs: int, terms: PrivacyTerms) -> str:
-    return f" ({runs} runs of {terms.epsilon:g})" if runs > 1 else ""
+def _enough(values: dict[str, Value]) -> Sentence:
+    return worded(
+        "This study would spend epsilon {cost} of {allowed} for '{name}', of which {left} are left.",
+        **values,
+    )
+
+
+def _too_little(values: dict[str, Value]) -> Sentence:
+    return worded(
+        "This study would spend epsilon {cost} of {allowed} for '{name}', of which {left} are left. That is not enough "
+        "for all its runs: each is paid when it begins.",
+        **values,
+    )
+
+
+def _enough_for_runs(values: dict[str, Value]) -> Sentence:
+    return worded(
+        "This study would spend epsilon {cost} ({runs} runs of {epsilon}) of {allowed} for '{name}', of which {left} "
+        "are left.",
+        **values,
+    )
+
+
+def _too_little_for_runs(values: dict[str, Value]) -> Sentence:
+    return worded(
+        "This study would spend epsilon {cost} ({runs} runs of {epsilon}) of {allowed} for '{name}', of which {left} "
+        "are left. That is not enough for all its runs: each is paid when it begins.",
+        **values,
+    )
 
 
 def _spending(terms: PrivacyTerms, agreement: str, run: str, round_number: int) -> Spending:

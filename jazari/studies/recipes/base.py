@@ -21,6 +21,7 @@ from jazari.studies.data.schema import MAX_ROWS, AgreedVariable, Schema, first_p
 from jazari.studies.data.table import Codes, Mask, Table
 from jazari.studies.errors import BadParameters
 from jazari.studies.messages import Sums
+from jazari.studies.saying import Sentence
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Recipe(Protocol):
     def result(self, state: Any, plan: Plan) -> dict[str, Any]:
         """The JSON result of a state that is done without failure."""
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """Plain sentences: what would leave each of ``datasets`` (schemas by institute)."""
 
     def scales(self, plan: Plan, /) -> dict[str, float]:

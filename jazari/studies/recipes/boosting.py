@@ -30,6 +30,7 @@ from jazari.studies.recipes.boosting_trees import (
     margin_range,
 )
 from jazari.studies.recipes.own import levels_of_one
+from jazari.studies.saying import Sentence, names, worded, worded_many
 
 
 class Boosting:
@@ -109,20 +110,19 @@ class Boosting:
         """The whole model: features, trees, what they start from, and the training loss."""
         return build_result(Layout(plan), state)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves in plain sentences."""
         layout, parameters = Layout(plan), plan.parameters
-        cells = sum(feature.bins + 1 for feature in layout.features)
-        predictors = ", ".join(parameters.predictors)
         return [
-            f"How many rows and subjects have a value of {parameters.response}, and its mean or each class's share.",
-            f"In up to {parameters.trees * parameters.depth} rounds, for groups of rows that the trees so far make: "
-            f"how many rows are in each of {cells} bins of {predictors}, and how far the model is off there in sum.",
-            "The sums of a bin tell how many of its subjects have which outcome, also when few or all have it."
-            if parameters.task != "regression" else "The sums of a bin tell the mean response of its subjects.",
-            "Bins with few subjects are left out of a tree. The floor holds within each tree; the same bin of two "
-            "trees whose groups are almost equal may differ by fewer subjects.",
-            f"All trees have at most one leaf for {SUBJECTS_PER_LEAF} subjects, and the result holds them all.",
+            worded("How many rows and subjects have a value of {response}, and its mean or each class's share.",
+                response=parameters.response),
+            _tree_sums(layout),
+            worded("The sums of a bin tell the mean response of its subjects.") if parameters.task == "regression" else
+            worded("The sums of a bin tell how many of its subjects have which outcome, also when few or all have it."),
+            worded("Bins with few subjects are left out of a tree. The floor holds within each tree; the same bin of "
+                "two trees whose groups are almost equal may differ by fewer subjects."),
+            worded("All trees have at most one leaf for {subjects} subjects, and the result holds them all.",
+                subjects=SUBJECTS_PER_LEAF),
             *(sentence for f in layout.features if f.levels for sentence in levels_of_one(f.name, datasets)),
         ]  # fmt: skip
 
@@ -130,6 +130,19 @@ class Boosting:
         """Leaves and the start by the response's unit; losses by its square; gains and the rest by 1."""
         unit = Layout(plan).unit
         return {"value": unit, "base": unit, "training_loss": unit**2}
+
+
+def _tree_sums(layout: Layout) -> Sentence:
+    parameters = layout.parameters
+    return worded_many(
+        "In up to {count} rounds, for groups of rows that the trees so far make: how many rows are in each of {bins} "
+        "bins of {predictors}, and how far the model is off there in sum.",
+        "In up to {count} rounds, for groups of rows that the trees so far make: how many rows are in each of {bins} "
+        "bins of {predictors}, and how far the model is off there in sum.",
+        parameters.trees * parameters.depth,
+        bins=sum(feature.bins + 1 for feature in layout.features),
+        predictors=names(parameters.predictors),
+    )
 
 
 def _contract(layout: Layout, phase: str, nodes: int, margins: tuple[float, float] | None) -> Contract:

@@ -28,8 +28,9 @@ from jazari.studies.recipes.cox_design import (
 from jazari.studies.recipes.cox_local import CoxRows, moments, newton, refusals
 from jazari.studies.recipes.cox_result import build_result
 from jazari.studies.recipes.cox_solve import CoxState, after_grid, after_moments, after_newton, start
-from jazari.studies.recipes.glm_design import SUBJECTS_PER_COLUMN, largest_shift
+from jazari.studies.recipes.glm_design import SUBJECTS_PER_COLUMN, largest_shift, rows_of_levels
 from jazari.studies.recipes.own import levels_of_one
+from jazari.studies.saying import Sentence, names, worded
 
 
 class Cox:
@@ -106,25 +107,52 @@ class Cox:
         """Coefficients with hazard ratios, fit and baseline hazard."""
         return build_result(CoxDesign(plan), state)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves in plain sentences."""
         parameters, design = plan.parameters, CoxDesign(plan)
-        predictors, event = ", ".join(parameters.predictors), parameters.event
-        apart = ", apart for those with and without it" if design.efron else ""
+        predictors, event, duration = names(parameters.predictors), parameters.event, parameters.duration
         return [
-            f"How many rows and subjects have no missing value in {predictors}, {parameters.duration} and {event}.",
-            f"Which parts of the {design.intervals} intervals of {parameters.duration} this institute cannot tell "
-            "apart under the floor; all institutes then use the longer ones.",
-            f"How many rows leave in each interval with and without {event}.",
-            f"Sums and squares of {predictors}, and for each interval sums of the hazards of the rows that leave in it "
-            f"and of {predictors} times these hazards{apart}, in up to {parameters.max_iterations + 3} rounds.",
-            f"Products of {predictors} times hazards, over all rows.",
-            *(f"How many rows have each level of {v.name}." for v in design.categories),
-            f"Rows of a rare level are left out, and {SUBJECTS_PER_COLUMN} subjects a coefficient are needed in "
-            "each interval.",
+            worded(
+                "How many rows and subjects have no missing value in {predictors}, {duration} and {event}.",
+                predictors=predictors,
+                duration=duration,
+                event=event,
+            ),
+            worded(
+                "Which parts of the {intervals} intervals of {duration} this institute cannot tell apart under the "
+                "floor; all institutes then use the longer ones.",
+                intervals=design.intervals,
+                duration=duration,
+            ),
+            worded("How many rows leave in each interval with and without {event}.", event=event),
+            _hazards(design),
+            worded("Products of {predictors} times hazards, over all rows.", predictors=predictors),
+            *(rows_of_levels(v.name) for v in design.categories),
+            worded(
+                "Rows of a rare level are left out, and {subjects} subjects a coefficient are needed in each interval.",
+                subjects=SUBJECTS_PER_COLUMN,
+            ),
             *(sentence for v in design.categories for sentence in levels_of_one(v.name, datasets)),
         ]
 
     def scales(self, _plan: Plan) -> dict[str, float]:
         """Coefficients are compared relative to their standard error (see ``pooled``); the rest by 1."""
         return {}
+
+
+def _hazards(design: CoxDesign) -> Sentence:
+    parameters = design.plan.parameters
+    predictors, rounds = names(parameters.predictors), parameters.max_iterations + 3
+    if design.efron:
+        return worded(
+            "Sums and squares of {predictors}, and for each interval sums of the hazards of the rows that leave in it "
+            "and of {predictors} times these hazards, apart for those with and without it, in up to {rounds} rounds.",
+            predictors=predictors,
+            rounds=rounds,
+        )
+    return worded(
+        "Sums and squares of {predictors}, and for each interval sums of the hazards of the rows that leave in it and "
+        "of {predictors} times these hazards, in up to {rounds} rounds.",
+        predictors=predictors,
+        rounds=rounds,
+    )

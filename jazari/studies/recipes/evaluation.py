@@ -23,6 +23,7 @@ from jazari.studies.recipes.evaluation_layout import EvaluationParameters, Layou
 from jazari.studies.recipes.evaluation_local import local_sums
 from jazari.studies.recipes.evaluation_result import build_result
 from jazari.studies.recipes.own import levels_of_one
+from jazari.studies.saying import Names, Sentence, Value, figure, names, worded
 
 
 @dataclass(frozen=True)
@@ -100,19 +101,15 @@ class Evaluation:
         """Figures for all rows and each group."""
         return build_result(Layout(plan), state.total)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves, in plain sentences."""
         layout = Layout(plan)
-        groups = " and ".join(variable.name for variable in layout.grouping)
-        each = f" in each {groups}" if groups else ""
         return [
-            f"The model {plan.parameters.model} is applied to the rows here; no prediction of a single row leaves.",
-            _TOLD[plan.parameters.task].format(
-                response=plan.parameters.response,
-                each=each,
-                bins=layout.bins,
-                limits="{:g} to {:g}".format(*layout.predicted),
+            worded(
+                "The model {model} is applied to the rows here; no prediction of a single row leaves.",
+                model=plan.parameters.model,
             ),
+            _TOLD[plan.parameters.task](layout),
             *(sentence for v in layout.grouping for sentence in levels_of_one(v.name, datasets)),
         ]
 
@@ -123,11 +120,59 @@ class Evaluation:
         return dict.fromkeys(("mean_error", "mean_absolute_error", "root_mean_squared_error", "response_mean"), width)
 
 
-_TOLD = {
-    "regression": "How many rows have a prediction and a {response}{each}, and the sums of the errors, their absolute "
-    "values and squares, and of {response} and its squares. Predictions are limited to {limits}.",
-    "binary": "How many rows with and without the event in {response} have a score in each of {bins} bins{each}, and "
-    "the sums of the scores and of their squared distances from the outcome.",
-    "multiclass": "How many rows of each class of {response} are predicted as each class{each}, and the sums of the "
-    "largest scores and of the squared distances of the scores from the outcome.",
-}
+def _groups(layout: Layout) -> Names | None:
+    return names((variable.name for variable in layout.grouping), " and ") if layout.grouping else None
+
+
+def _errors(layout: Layout) -> Sentence:
+    groups, (low, high) = _groups(layout), layout.predicted
+    values: dict[str, Value] = {"response": layout.parameters.response, "low": figure(low), "high": figure(high)}
+    if groups is None:
+        return worded(
+            "How many rows have a prediction and a {response}, and the sums of the errors, their absolute values and "
+            "squares, and of {response} and its squares. Predictions are limited to {low} to {high}.",
+            **values,
+        )
+    return worded(
+        "How many rows have a prediction and a {response} in each {groups}, and the sums of the errors, their absolute "
+        "values and squares, and of {response} and its squares. Predictions are limited to {low} to {high}.",
+        groups=groups,
+        **values,
+    )
+
+
+def _scores(layout: Layout) -> Sentence:
+    response, groups = layout.parameters.response, _groups(layout)
+    if groups is None:
+        return worded(
+            "How many rows with and without the event in {response} have a score in each of {bins} bins, and the sums "
+            "of the scores and of their squared distances from the outcome.",
+            response=response,
+            bins=layout.bins,
+        )
+    return worded(
+        "How many rows with and without the event in {response} have a score in each of {bins} bins in each {groups}, "
+        "and the sums of the scores and of their squared distances from the outcome.",
+        response=response,
+        bins=layout.bins,
+        groups=groups,
+    )
+
+
+def _classes(layout: Layout) -> Sentence:
+    response, groups = layout.parameters.response, _groups(layout)
+    if groups is None:
+        return worded(
+            "How many rows of each class of {response} are predicted as each class, and the sums of the largest scores "
+            "and of the squared distances of the scores from the outcome.",
+            response=response,
+        )
+    return worded(
+        "How many rows of each class of {response} are predicted as each class in each {groups}, and the sums of the "
+        "largest scores and of the squared distances of the scores from the outcome.",
+        response=response,
+        groups=groups,
+    )
+
+
+_TOLD = {"regression": _errors, "binary": _scores, "multiclass": _classes}

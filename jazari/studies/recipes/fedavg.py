@@ -37,6 +37,7 @@ from jazari.studies.recipes.fedavg_solve import (
     start,
     training_of,
 )
+from jazari.studies.saying import Sentence
 
 
 class Fedavg:
@@ -103,7 +104,7 @@ class Fedavg:
         """The network; also of a state that has more rounds before it."""
         return build_result(NetDesign(plan), state)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves, and what protects it or does not."""
         return describe(NetDesign(plan), datasets)
 

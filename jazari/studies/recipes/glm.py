@@ -26,10 +26,12 @@ from jazari.studies.recipes.glm_design import (
     Rows,
     count_output,
     row_counts,
+    rows_of_levels,
 )
 from jazari.studies.recipes.glm_result import build_result
 from jazari.studies.recipes.glm_solve import GlmState, after_moments, after_newton, start
 from jazari.studies.recipes.own import levels_of_one
+from jazari.studies.saying import Sentence, names, worded
 
 LARGEST_WEIGHT = {"gaussian": 1.0, "binomial": 0.25}
 
@@ -96,21 +98,35 @@ class Glm:
         """Coefficients in the variables' own units."""
         return build_result(Design(plan), state)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves in plain sentences."""
         parameters, design = plan.parameters, Design(plan)
-        predictors, responses = ", ".join(parameters.predictors), ", ".join(parameters.responses)
+        predictors, responses = names(parameters.predictors), names(parameters.responses)
         return [
-            f"How many rows and subjects have no missing value in {predictors} and {responses}.",
-            f"Sums, squares and products of {predictors}, and their products with {responses} "
-            "(with the residuals of the model so far), over those rows, "
-            f"in up to {parameters.max_iterations + 2} rounds.",
-            *(f"How many rows have each level of {v.name}." for v in design.categories),
+            worded(
+                "How many rows and subjects have no missing value in {predictors} and {responses}.",
+                predictors=predictors,
+                responses=responses,
+            ),
+            worded(
+                "Sums, squares and products of {predictors}, and their products with {responses} (with the "
+                "residuals of the model so far), over those rows, in up to {rounds} rounds.",
+                predictors=predictors,
+                responses=responses,
+                rounds=parameters.max_iterations + 2,
+            ),
+            *(rows_of_levels(v.name) for v in design.categories),
             *(
-                f"Whether rows of each declared level of {v.name} are used at all (rare and absent look the same)."
+                worded(
+                    "Whether rows of each declared level of {name} are used at all (rare and absent look the same).",
+                    name=v.name,
+                )
                 for v in design.categories
             ),
-            f"Rows of a rare level are left out, and {SUBJECTS_PER_COLUMN} subjects a coefficient are needed.",
+            worded(
+                "Rows of a rare level are left out, and {subjects} subjects a coefficient are needed.",
+                subjects=SUBJECTS_PER_COLUMN,
+            ),
             *(sentence for v in design.categories for sentence in levels_of_one(v.name, datasets)),
         ]
 

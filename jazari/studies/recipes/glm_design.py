@@ -22,6 +22,7 @@ from jazari.studies.errors import BadParameters, BelowFloor
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.base import Division, Plan
 from jazari.studies.recipes.cells import FEW_VALUES, count_subjects
+from jazari.studies.saying import Sentence, worded
 
 SUBJECTS_PER_COLUMN = 3
 """Fewest subjects for each coefficient: a model nearly as large as the data would give the rows away."""
@@ -363,3 +364,8 @@ def cross(one: Codes, other: Codes, width: int | None = None) -> Codes:
     """One code for each pair of codes, -1 where either is. ``width``: how many ``other`` can have."""
     width = int(other.max(initial=-1)) + 1 if width is None else width
     return np.where((one >= 0) & (other >= 0), one * width + other, -1)
+
+
+def rows_of_levels(name: str) -> Sentence:
+    """What leaves about the levels of a category."""
+    return worded("How many rows have each level of {name}.", name=name)

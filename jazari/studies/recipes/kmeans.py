@@ -26,7 +26,14 @@ from jazari.studies.recipes.kmeans_update import (
     standardised,
 )
 from jazari.studies.recipes.numeric_moments import Ranges, local_means, local_spread, means_contract, spread_contract
-from jazari.studies.recipes.numeric_rows import SUBJECTS_PER_PARAMETER, choose_rows, count_output
+from jazari.studies.recipes.numeric_rows import (
+    SUBJECTS_PER_PARAMETER,
+    choose_rows,
+    complete_data_sets,
+    count_output,
+    rare_values,
+)
+from jazari.studies.saying import Sentence, names, worded, worded_many
 
 
 class Kmeans:
@@ -132,19 +139,27 @@ class Kmeans:
             "held_back": state.held,
         }
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves in plain sentences."""
         parameters = plan.parameters
-        listed, most = ", ".join(parameters.variables), parameters.max_iterations
+        listed = names(parameters.variables)
         return [
-            f"How many rows and subjects of each of the {len(datasets)} data sets have no missing value in {listed}.",
-            f"Sums and squares of {listed} over those rows.",
-            f"For each of {parameters.clusters} clusters, in up to {most} rounds: how many rows are in it, their sums "
-            f"of {listed}, and the sum of their squared distances from a centre that is nobody's data.",
-            "Where too few subjects would be in a cluster, or would change it together, they are counted in another "
-            "one, so that no difference of rounds is about fewer; only whether this happened is told.",
-            "Rows with a rare value of a variable that has at most three are left out, and "
-            f"{SUBJECTS_PER_PARAMETER * parameters.clusters} subjects are needed.",
+            complete_data_sets(len(datasets), listed),
+            worded("Sums and squares of {variables} over those rows.", variables=listed),
+            worded_many(
+                "For each of {clusters} clusters, in up to {count} rounds: how many rows are in it, their sums of "
+                "{variables}, and the sum of their squared distances from a centre that is nobody's data.",
+                "For each of {clusters} clusters, in up to {count} rounds: how many rows are in it, their sums of "
+                "{variables}, and the sum of their squared distances from a centre that is nobody's data.",
+                parameters.max_iterations,
+                clusters=parameters.clusters,
+                variables=listed,
+            ),
+            worded(
+                "Where too few subjects would be in a cluster, or would change it together, they are counted in "
+                "another one, so that no difference of rounds is about fewer; only whether this happened is told."
+            ),
+            rare_values(SUBJECTS_PER_PARAMETER * parameters.clusters),
         ]
 
     def scales(self, plan: Plan) -> dict[str, float]:

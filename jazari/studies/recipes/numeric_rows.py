@@ -16,6 +16,7 @@ from jazari.studies.data.table import Codes, Floats, Mask, Table, distinct_subje
 from jazari.studies.errors import BelowFloor
 from jazari.studies.messages import Sums
 from jazari.studies.recipes.cells import FEW_VALUES, count_subjects
+from jazari.studies.saying import Names, Sentence, worded, worded_many
 
 SUBJECTS_PER_PARAMETER = 3
 """Fewest subjects for each parameter: a model nearly as large as the data would give the rows away."""
@@ -130,3 +131,21 @@ def row_counts() -> tuple[tuple[Output, ...], tuple[Output, ...], tuple[Partitio
         count_output("smallest_cell", subjects="smallest_cell"),
     )
     return outputs, evidence, (Partition(parts=("rows",), whole="all.rows", hidden="all.hidden"),)
+
+
+def complete_data_sets(institutes: int, variables: Names) -> Sentence:
+    """What leaves about rows without a missing value, of so many data sets."""
+    return worded_many(
+        "How many rows and subjects of each of the {count} data sets have no missing value in {variables}.",
+        "How many rows and subjects of each of the {count} data sets have no missing value in {variables}.",
+        institutes,
+        variables=variables,
+    )
+
+
+def rare_values(subjects: int) -> Sentence:
+    """What is left out, and how many subjects are needed."""
+    return worded(
+        "Rows with a rare value of a variable that has at most three are left out, and {subjects} subjects are needed.",
+        subjects=subjects,
+    )

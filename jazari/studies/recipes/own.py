@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jazari.studies.data.schema import Schema
+from jazari.studies.saying import Sentence, names, worded, worded_many
+
+MOST_SHOWN = 10
+"""Levels that a sentence names; it tells how many more there are."""
 
 
-def levels_of_one(name: str, datasets: Mapping[str, Schema]) -> list[str]:
+def levels_of_one(name: str, datasets: Mapping[str, Schema]) -> list[Sentence]:
     """A sentence for each institute that alone declares a level of the category ``name``."""
     holders: dict[str, list[str]] = {}
     for institute, schema in sorted(datasets.items()):
@@ -20,7 +24,23 @@ def levels_of_one(name: str, datasets: Mapping[str, Schema]) -> list[str]:
     return [_sentence(name, institute, levels) for institute, levels in sorted(own.items())]
 
 
-def _sentence(name: str, institute: str, levels: list[str]) -> str:
-    shown = ", ".join(levels[:10]) + (f" and {len(levels) - 10} more" if len(levels) > 10 else "")
-    return (f"Only {institute} has data with {name} = {shown}: every figure of that group is {institute}'s own and "
-            "names it, whatever the floor.")  # fmt: skip
+def _sentence(name: str, institute: str, levels: list[str]) -> Sentence:
+    shown, more = names(levels[:MOST_SHOWN]), len(levels) - MOST_SHOWN
+    if more > 0:
+        return worded_many(
+            "Only {institute} has data with {name} = {levels} and {count} more: every figure of that group is "
+            "{institute}'s own and names it, whatever the floor.",
+            "Only {institute} has data with {name} = {levels} and {count} more: every figure of that group is "
+            "{institute}'s own and names it, whatever the floor.",
+            more,
+            institute=institute,
+            name=name,
+            levels=shown,
+        )
+    return worded(
+        "Only {institute} has data with {name} = {levels}: every figure of that group is {institute}'s own and "
+        "names it, whatever the floor.",
+        institute=institute,
+        name=name,
+        levels=shown,
+    )

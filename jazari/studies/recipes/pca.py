@@ -30,7 +30,8 @@ from jazari.studies.recipes.numeric_moments import (
     spread_contract,
     unusable_variable,
 )
-from jazari.studies.recipes.numeric_rows import SUBJECTS_PER_PARAMETER, choose_rows
+from jazari.studies.recipes.numeric_rows import SUBJECTS_PER_PARAMETER, choose_rows, complete_data_sets, rare_values
+from jazari.studies.saying import Sentence, names, worded
 
 TIED = 1e-6
 """Loadings this close, relative to the largest, count as equally large: the first of them is made positive."""
@@ -152,15 +153,17 @@ class Pca:
             "components": components,
         }
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves in plain sentences."""
-        listed, size = ", ".join(plan.parameters.variables), len(plan.parameters.variables)
+        listed = names(plan.parameters.variables)
         return [
-            f"How many rows and subjects of each of the {len(datasets)} data sets have no missing value in {listed}.",
-            f"Sums, squares and all products of two of {listed} over those rows, in 2 rounds: whoever reads the "
-            "total computes means, deviations and correlations from them.",
-            "Rows with a rare value of a variable that has at most three are left out, and "
-            f"{SUBJECTS_PER_PARAMETER * (1 + size)} subjects are needed.",
+            complete_data_sets(len(datasets), listed),
+            worded(
+                "Sums, squares and all products of two of {variables} over those rows, in 2 rounds: whoever reads "
+                "the total computes means, deviations and correlations from them.",
+                variables=listed,
+            ),
+            rare_values(SUBJECTS_PER_PARAMETER * (1 + len(listed.items))),
         ]
 
     def scales(self, plan: Plan) -> dict[str, float]:

@@ -32,6 +32,7 @@ from jazari.studies.recipes.private_statistics_local import plain_sums
 from jazari.studies.recipes.private_statistics_result import build_result
 from jazari.studies.recipes.private_statistics_text import describe
 from jazari.studies.recipes.statistics_layout import Layout
+from jazari.studies.saying import Sentence
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class PrivateStatistics:
         """What noise was added, then groups with their figures."""
         return build_result(Layout(plan), state.total)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves, what epsilon promises, and which groups name one institute."""
         return describe(Layout(plan), datasets)
 

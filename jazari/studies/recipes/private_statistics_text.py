@@ -11,59 +11,125 @@ from jazari.studies.privacy.terms import Noise, PrivacyTerms
 from jazari.studies.recipes.own import levels_of_one
 from jazari.studies.recipes.private_statistics_layout import sensitivities
 from jazari.studies.recipes.statistics_layout import Layout
+from jazari.studies.saying import Names, Sentence, Value, figure, names, worded
 
 
-def describe(layout: Layout, datasets: Mapping[str, Schema]) -> list[str]:
+def describe(layout: Layout, datasets: Mapping[str, Schema]) -> list[Sentence]:
     """What leaves each institute, what the noise promises, and what it does not."""
     noise = calibrate(layout.plan.parameters.privacy, sensitivities(layout))
-    groups = " and ".join(variable.name for variable in layout.grouping)
-    each = f" for each {groups}" if groups else ""
+    groups = names((variable.name for variable in layout.grouping), " and ") if layout.grouping else None
     return [
-        f"How many rows there are{each}, with noise.",
-        *(_of_variable(layout, name, each) for name in layout.plan.parameters.variables),
+        _rows(groups),
+        *(_of_variable(layout, name, groups) for name in layout.plan.parameters.variables),
         _noise(noise),
-        *_promise(noise.terms),
+        _promise(noise.terms),
+        _counted(noise.terms.max_rows_per_subject),
+        worded(
+            "A subject in the data of several institutes, or in several runs, is protected by the sum of their "
+            "epsilons only. The card of a data set tells its exact numbers of rows and subjects, without noise."
+        ),
         *_own_groups(layout, datasets),
     ]
 
 
-def _of_variable(layout: Layout, name: str, each: str) -> str:
+def _rows(groups: Names | None) -> Sentence:
+    if groups is None:
+        return worded("How many rows there are, with noise.")
+    return worded("How many rows there are for each {groups}, with noise.", groups=groups)
+
+
+def _of_variable(layout: Layout, name: str, groups: Names | None) -> Sentence:
     variable = layout.plan.variable(name)
-    edges = layout.edges(variable)
     if variable.kind == "category":
-        told = f"How many rows have each of the {len(variable.levels)} levels of {name}"
-    else:
-        told = f"How many values of {name} are present, and their sum (mean)"
-    if edges is not None:
-        told += f", and a histogram of {len(edges) - 1} bins from {edges[0]:g} to {edges[-1]:g}"
-    return f"{told}{each}, with noise."
+        return _levels(name, len(variable.levels), groups)
+    edges = layout.edges(variable)
+    if edges is None:
+        return _mean(name, groups)
+    return _histogram(name, {"bins": len(edges) - 1, "low": figure(edges[0]), "high": figure(edges[-1])}, groups)
 
 
-def _noise(noise: Noise) -> str:
-    spread = deviation(noise.terms.mechanism, noise.outputs[0].scale)
-    return (f"Each institute adds {noise.terms.method} noise itself, before anything leaves: about {spread:.3g} rows "
-            "more or less in each of its counts. Every agreed group is told, empty ones as well, and counts may come "
-            "out negative.")  # fmt: skip
+def _levels(name: str, levels: int, groups: Names | None) -> Sentence:
+    if groups is None:
+        return worded("How many rows have each of the {levels} levels of {name}, with noise.", name=name, levels=levels)
+    return worded(
+        "How many rows have each of the {levels} levels of {name} for each {groups}, with noise.",
+        name=name,
+        levels=levels,
+        groups=groups,
+    )
 
 
-def _promise(terms: PrivacyTerms) -> list[str]:
-    odds = math.exp(terms.epsilon)
-    but = f", but for a chance of about {terms.delta:g}" if terms.delta else ""
-    return [
-        f"Epsilon {terms.epsilon:g}: whatever somebody knows already, this institute's figures change the odds of any "
-        f"guess about one subject by a factor of at most {odds:.3g}, as against data without that subject{but}.",
-        _counted(terms.max_rows_per_subject),
-        "A subject in the data of several institutes, or in several runs, is protected by the sum of their epsilons "
-        "only. The card of a data set tells its exact numbers of rows and subjects, without noise.",
-    ]
+def _mean(name: str, groups: Names | None) -> Sentence:
+    if groups is None:
+        return worded("How many values of {name} are present, and their sum (mean), with noise.", name=name)
+    return worded(
+        "How many values of {name} are present, and their sum (mean) for each {groups}, with noise.",
+        name=name,
+        groups=groups,
+    )
 
 
-def _counted(most: int) -> str:
-    which = "Only the first row of each subject counts" if most == 1 else f"Only each subject's first {most} rows count"
-    return f"{which}; the others are left out, and how many is not told."
+def _histogram(name: str, bins: dict[str, Value], groups: Names | None) -> Sentence:
+    if groups is None:
+        return worded(
+            "How many values of {name} are present, and their sum (mean), and a histogram of {bins} bins from {low} to "
+            "{high}, with noise.",
+            name=name,
+            **bins,
+        )
+    return worded(
+        "How many values of {name} are present, and their sum (mean), and a histogram of {bins} bins from {low} to "
+        "{high} for each {groups}, with noise.",
+        name=name,
+        groups=groups,
+        **bins,
+    )
 
 
-def _own_groups(layout: Layout, datasets: Mapping[str, Schema]) -> list[str]:
+def _noise(noise: Noise) -> Sentence:
+    spread = figure(deviation(noise.terms.mechanism, noise.outputs[0].scale), ".3g")
+    if noise.terms.mechanism == "gaussian":
+        return worded(
+            "Each institute adds discrete Gaussian noise itself, before anything leaves: about {spread} rows more or "
+            "less in each of its counts. Every agreed group is told, empty ones as well, and counts may come out "
+            "negative.",
+            spread=spread,
+        )
+    return worded(
+        "Each institute adds discrete Laplace noise itself, before anything leaves: about {spread} rows more or less "
+        "in each of its counts. Every agreed group is told, empty ones as well, and counts may come out negative.",
+        spread=spread,
+    )
+
+
+def _promise(terms: PrivacyTerms) -> Sentence:
+    epsilon, odds = figure(terms.epsilon), figure(math.exp(terms.epsilon), ".3g")
+    if terms.delta:
+        return worded(
+            "Epsilon {epsilon}: whatever somebody knows already, this institute's figures change the odds of any guess "
+            "about one subject by a factor of at most {odds}, as against data without that subject, but for a chance "
+            "of about {delta}.",
+            epsilon=epsilon,
+            odds=odds,
+            delta=figure(terms.delta),
+        )
+    return worded(
+        "Epsilon {epsilon}: whatever somebody knows already, this institute's figures change the odds of any guess "
+        "about one subject by a factor of at most {odds}, as against data without that subject.",
+        epsilon=epsilon,
+        odds=odds,
+    )
+
+
+def _counted(most: int) -> Sentence:
+    if most == 1:
+        return worded("Only the first row of each subject counts; the others are left out, and how many is not told.")
+    return worded(
+        "Only each subject's first {most} rows count; the others are left out, and how many is not told.", most=most
+    )
+
+
+def _own_groups(layout: Layout, datasets: Mapping[str, Schema]) -> list[Sentence]:
     counted = [v for v in layout.studied if v.kind == "category"]
     return [
         sentence for variable in (*layout.grouping, *counted) for sentence in levels_of_one(variable.name, datasets)

@@ -23,6 +23,7 @@ from jazari.studies.recipes.statistics_layout import Layout, StatisticsParameter
 from jazari.studies.recipes.statistics_local import Groups, divisions, local_counts, local_spread
 from jazari.studies.recipes.statistics_result import build_result
 from jazari.studies.recipes.statistics_text import describe
+from jazari.studies.saying import Sentence
 
 MAX_CELLS = 500_000
 
@@ -117,7 +118,7 @@ class Statistics:
         """Groups with their counts and, per variable, what was asked for."""
         return build_result(Layout(plan), state.first, state.second)
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """What leaves, the floor, and which groups name one institute."""
         return describe(Layout(plan), datasets)
 

@@ -9,12 +9,13 @@ from typing import Any
 from django import template
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
 from jazari.studies import agreement
-from jazari.studies.pages import words
+from jazari.studies.pages import speaking, words
 
 register = template.Library()
 
@@ -36,6 +37,12 @@ def page_of(reference: str) -> str:
 def said_at(text: str) -> datetime:
     """The moment that a record writes as text."""
     return agreement.moment(text)
+
+
+@register.filter
+def spoken(sentence: str) -> SafeString:
+    """A sentence of a recipe in the reader's language."""
+    return speaking.spoken(sentence)
 
 
 @register.filter

@@ -13,6 +13,7 @@ from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.test import Client
+from django.utils.html import strip_tags
 from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import (
@@ -31,6 +32,7 @@ from jazari.studies.errors import OtherAgreement
 from jazari.studies.intents import command_of
 from jazari.studies.models import DataSet, Intent
 from jazari.studies.overview import study_of
+from jazari.studies.privacy.budget import Budget
 from jazari.studies.tests.pages import Site, address
 from jazari.testing.pages import People, anonymous
 
@@ -104,6 +106,16 @@ def test_the_check_is_done_by_the_worker_and_shown_with_its_counts(site: Site, s
     assert "60 rows of 30 subjects would be used." in done
     assert "No rule refuses it." in done
     assert not checks.do_waiting_checks(site.here()), "a check is done once"
+
+
+def test_the_sentences_and_the_cost_are_in_the_language_of_the_steward(site: Site, people: People):
+    terms = {"variables": ["ph"], "by": ["crop"], "privacy": {"epsilon": 1.5, "max_rows_per_subject": 2}}
+    study = site.propose(recipe="private-statistics", parameters=terms)
+    Budget(site.here().engine_folder).declare("soil-rabat", 2.0, 0.0)
+    page = people.client(Role.DATA_STEWARD, language="fr").get(address("study", study, "decide/")).content.decode()
+    leaving = page[page.index('<section aria-labelledby="leaving">') :].partition("</section>")[0]
+    assert "Cette étude dépenserait un epsilon de 1,5 sur les 2 accordés" in strip_tags(leaving)
+    assert 'lang="en"' not in leaving
 
 
 def looks_again_at(page: str) -> str:

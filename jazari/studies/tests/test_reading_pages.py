@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.html import strip_tags
 
 from jazari.accounts.rules import Role
 from jazari.studies import operations
@@ -26,7 +27,22 @@ def test_anybody_reads_who_decided_what_and_why(site: Site):
     assert "Too few &lt;sites&gt;." in page
     assert page.count("not decided") == 1
     assert operations.study_of(site.network, study).agreement in page
-    assert "No figure is about fewer than 10 distinct subjects" in page
+    assert "No figure is about fewer than 10 distinct subjects" in strip_tags(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("fr", "Aucun chiffre ne porte sur moins de 10 sujets distincts"),
+        ("ar", "لا يخص أي رقم عددا من الأفراد المختلفين في معهد واحد يقل عن 10"),
+        ("zgh", "ⵓⵔ ⵉⵙⴰⵡⵍ ⴰⵡⴷ ⵢⴰⵏ ⵓⵟⵟⵓⵏ ⵅⴼ ⵓⴷⵔⵓⵙ ⵏ 10 ⵏ ⵉⴼⴳⴰⵏⵏ"),
+    ],
+)
+def test_what_would_leave_is_in_the_language_of_the_reader(site: Site, language: str, said: str):
+    page = anonymous(language).get(address("study", site.propose())).content.decode()
+    leaving = page[page.index('class="leaving"') :].partition("</ul>")[0]
+    assert said in strip_tags(leaving)
+    assert 'lang="en"' not in leaving
 
 
 def test_a_study_that_is_not_here_is_not_found(site: Site):
