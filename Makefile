@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
-export PYTHONDONTWRITEBYTECODE ?=
+# Hundreds of processes start in one run of the tests: what one compiled, the next ones read.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo embedded test test-slow test-postgresql test-browser test-long lint audit check bench docs lock clean
@@ -51,8 +52,8 @@ test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server progra
 test-browser: $(VENV)/.dev  ## every page in every language with Chromium; pictures in build/screenshots/
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-test-long: $(VENV)/.dev  ## the slow tests and those of the browser at once, as CI runs them
-	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "slow or browser" $(ARGS)
+test-long: $(VENV)/.dev  ## the slow tests, PostgreSQL's and the browser's at once, as CI runs them
+	$(BIN)/python -m pytest -v -n 3 --dist loadgroup -m "slow or browser or postgresql" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -12,10 +12,16 @@ LOOK_SECONDS = 0.05
 
 
 def until(condition: Callable[[], Found], what: str, seconds: float = PATIENCE_SECONDS) -> Found:
-    """What ``condition`` returns once that is true; fails the test, naming ``what``, after ``seconds``."""
-    deadline = time.monotonic() + seconds
+    """What ``condition`` returns once that is true; fails the test, naming ``what``, after ``seconds``.
+
+    A look that takes long, such as a command, is followed by as long a pause: what is waited for needs the machine too.
+    """
+    began = time.monotonic()
+    deadline, looked = began + seconds, began
     while not (found := condition()):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} s")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(max(LOOK_SECONDS, now - looked))
+        looked = time.monotonic()
     return found
