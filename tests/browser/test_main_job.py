@@ -26,7 +26,7 @@ from tests.browser.looking import Window, axe_says, look_in_every_language
 from tests.browser.pages import OF_AN_INSTITUTE, OF_THE_ROOT
 from tests.browser.traveller import PATIENCE_SECONDS, Traveller, french, travelling
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.long]
 NAMES = ("rabat", "fes")
 DATA_SETS = tuple(f"{name}/dataset/trials@1" for name in NAMES)
 STUDY = "rabat/study/acidite@1"

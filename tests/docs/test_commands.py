@@ -97,6 +97,7 @@ def network(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_in_a_real_network_every_example_runs_or_says_why_not(network: Place) -> None:
     """One after the other, in the order of ``jazari --help``, in which the examples of one life follow each other."""
     wrong = {}

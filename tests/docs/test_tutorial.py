@@ -31,6 +31,7 @@ def on_free_ports(text: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_tutorial_works_word_for_word(tmp_path: Path) -> None:
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = Shell(tmp_path, Commands().full_environment() | {"HOME": str(tmp_path), "PATH": tools})

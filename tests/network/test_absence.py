@@ -11,7 +11,7 @@ from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
 from tests.network.runs import ALL, OF_ALL, assert_sound, assert_trails_intact, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.xdist_group("network")]
 OFFLINE_WITHIN_SECONDS = 60
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
 

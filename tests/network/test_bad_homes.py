@@ -13,7 +13,7 @@ from jazari.testing.commands import Commands
 from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.serving import ServedNode
 
-pytestmark = pytest.mark.xdist_group("network")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Institut"}, "description": {"fr": "Un institut."}}
 
 

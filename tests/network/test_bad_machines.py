@@ -16,7 +16,7 @@ from jazari.testing.serving import ServedNode
 from jazari.testing.waiting import until
 from tests.network.runs import assert_sound, assert_trails_intact, read_end, start
 
-pytestmark = pytest.mark.xdist_group("network")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
 MEBIBYTE = 2**20
 

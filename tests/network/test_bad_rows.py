@@ -9,7 +9,7 @@ from jazari.testing.network import Network
 from jazari.testing.waiting import until
 from tests.network.runs import assert_sound, assert_trails_intact, in_mid_run, read_end, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.xdist_group("network")]
 
 
 def test_a_study_goes_well_where_one_institute_measured_nothing(duo: Network) -> None:

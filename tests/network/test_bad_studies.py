@@ -12,7 +12,7 @@ from jazari.testing.network import ROOT, Network, at_once, write_json
 from tests.network.cases import rare_ones_slow
 from tests.network.runs import assert_trails_intact
 
-pytestmark = pytest.mark.xdist_group("network")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("network")]
 PLOTS = ["rabat/dataset/plots@1", "fes/dataset/plots@1"]
 HUGE = 'name = "huge"\npurpose = "' + "x" * 2**20 + '"\n'
 DEEP = "parameters = " + "[" * 4000 + "]" * 4000 + "\n"

@@ -11,7 +11,7 @@ from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
 from tests.network.runs import ALL, MODELLED, OF_ALL, assert_sound, assert_trails_intact, in_mid_run, read_end, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
 
 

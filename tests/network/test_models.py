@@ -10,7 +10,7 @@ import pytest
 from jazari.testing.network import Network
 from tests.network.runs import start
 
-pytestmark = [pytest.mark.xdist_group("network"), pytest.mark.slow]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("network"), pytest.mark.slow]
 
 ABOUT = """
 title = { fr = "Bonne récolte", en = "Good harvest" }

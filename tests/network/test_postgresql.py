@@ -13,7 +13,7 @@ from jazari.testing.postgresql import Server
 from jazari.testing.waiting import until
 from tests.network.runs import assert_sound, assert_trails_intact, start
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.xdist_group("network-postgresql")]
+pytestmark = [pytest.mark.long, pytest.mark.postgresql, pytest.mark.xdist_group("network-postgresql")]
 DATABASE = "jazari_root"
 
 

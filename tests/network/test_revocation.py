@@ -10,7 +10,7 @@ from jazari.testing.network import ROOT, Network, write_json
 from jazari.testing.waiting import until
 from tests.network.runs import OneRun, assert_sound, events, in_mid_run, permits, read_end, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.xdist_group("network")]
 CARD = {"title": {"fr": "Avis"}, "description": {"fr": "Un avis."}}
 NAME = "nador"
 

@@ -26,7 +26,7 @@ from tests.network.runs import (
     start,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network-faults")]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.xdist_group("network-faults")]
 
 _numbers = itertools.count(1)
 

@@ -9,7 +9,7 @@ import pytest
 from jazari.testing.network import ROOT, Network
 from tests.network.runs import assert_sound, assert_trails_intact, start
 
-pytestmark = pytest.mark.xdist_group("network")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("network")]
 
 
 def test_a_network_of_two_runs_a_study_and_an_outsider_verifies_it(duo: Network, tmp_path: Path) -> None:

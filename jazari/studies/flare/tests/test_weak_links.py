@@ -19,7 +19,7 @@ from jazari.studies.flare.tests.links import FAR_ADDRESS, NEAR_ADDRESS, WEAK, Li
 from jazari.studies.flare.tests.network import SERVER, EngineNetwork, until
 from jazari.studies.simulate import simulate
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 NAMES = ["agadir", "fes", "rabat"]
 FAR = "agadir"
 
