@@ -158,8 +158,8 @@ def test_a_black_hole_costs_patience(gateway: Controlled) -> None:
     before, during, _after = card_of(measured).phases
     assert before.total_ms is not None
     assert during.total_ms is not None
-    # One second to connect and one to the first token.
-    assert during.total_ms.p50 >= 2000 > before.total_ms.p95
+    # One second to connect and one to the first token; once the breaker is open, calls no longer wait for it.
+    assert during.total_ms.p95 >= 2000 > before.total_ms.p95
     assert during.rerouted["second"] > 0
     first = card_of(measured).recovery.first_answer_ms
     assert first is not None
