@@ -53,7 +53,7 @@ test-browser: $(VENV)/.dev  ## every page in every language with Chromium; pictu
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 test-long: $(VENV)/.dev  ## the slow tests, PostgreSQL's and the browser's at once, as CI runs them
-	$(BIN)/python -m pytest -v -n 4 --dist loadgroup --no-loadscope-reorder -m "slow or browser or postgresql" $(ARGS)
+	$(BIN)/python -m pytest -v -n 3 --dist loadgroup --no-loadscope-reorder -m "slow or browser or postgresql" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
