@@ -44,16 +44,16 @@ test: $(VENV)/.dev  ## the default tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder -m "not slow and not postgresql and not browser" $(ARGS)
 
 test-slow: $(VENV)/.dev  ## the tests that take longer: whole networks, faults, kills
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m slow $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow $(ARGS)
 
 test-postgresql: $(VENV)/.dev  ## the tests that need PostgreSQL's server programs
 	$(BIN)/python -m pytest -m postgresql $(ARGS)
 
 test-browser: $(VENV)/.dev  ## every page in every language with Chromium; pictures in build/screenshots/
-	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
+	$(BIN)/python -m pytest -v -m browser tests/browser $(ARGS)
 
-test-long: $(VENV)/.dev  ## the slow tests, PostgreSQL's and the browser's at once, as CI runs them
-	$(BIN)/python -m pytest -v -n 3 --dist loadgroup --no-loadscope-reorder -m "slow or browser or postgresql" $(ARGS)
+test-long: $(VENV)/.dev  ## the slow tests and PostgreSQL's at once, as CI runs them
+	$(BIN)/python -m pytest -v -n 2 --dist loadgroup --no-loadscope-reorder -m "slow or postgresql" $(ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
