@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jazari.cli import warm_start
+
 REPOSITORY = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 180.0
 # What the test run itself is told must not reach the commands: they belong to other homes.
@@ -80,17 +82,25 @@ class Commands:
     ) -> Ended:
         """Run a command to its end. ``before`` is called in its process first, e.g. to set limits."""
         typed = [*words, *(("--home", home) if home else ()), *(("--json",) if as_json else ())]
-        ended = subprocess.run(
-            self.argv(*typed),
-            capture_output=True,
-            text=True,
-            env=self.full_environment(),
-            stdin=subprocess.DEVNULL,
-            preexec_fn=before,
-            timeout=timeout,
-            check=False,
-        )
-        return Ended("jazari " + " ".join(map(str, typed)), ended.returncode, ended.stdout, ended.stderr)
+        if before is None and not self._changes_python():
+            status, out, err = warm_start.run([str(word) for word in typed], self.full_environment(), timeout)
+        else:
+            ended = subprocess.run(
+                self.argv(*typed),
+                capture_output=True,
+                text=True,
+                env=self.full_environment(),
+                stdin=subprocess.DEVNULL,
+                preexec_fn=before,
+                timeout=timeout,
+                check=False,
+            )
+            status, out, err = ended.returncode, ended.stdout, ended.stderr
+        return Ended("jazari " + " ".join(map(str, typed)), status, out, err)
+
+    def _changes_python(self) -> bool:
+        """Whether the interpreter itself must start as these commands say."""
+        return bool(self.first_path) or any(name.startswith("PYTHON") for name in self.environment)
 
     def run(self, *words: str | Path, home: Path | None = None, **options: Any) -> dict[str, Any]:
         """The JSON that the command prints; fails the test with the command's own words if it fails."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jazari.cli import warm_start
 from jazari.nodes.errors import DemoFailed
 
 TIMEOUT_SECONDS = 300.0
@@ -28,9 +29,9 @@ class Operator:
         """The JSON that the command prints; ``DemoFailed`` with its own sentence if it fails."""
         finished = self._finish(arguments, home)
         document = _document(finished)
-        if finished.returncode != 0:
-            sentence = document.get("error", {}).get("message") or finished.stderr.strip()[-500:]
-            raise DemoFailed(f"`{_typed(arguments)}` ended with {finished.returncode}: {sentence}")
+        if finished.status != 0:
+            sentence = document.get("error", {}).get("message") or finished.err.strip()[-500:]
+            raise DemoFailed(f"`{_typed(arguments)}` ended with {finished.status}: {sentence}")
         return document
 
     def finish(self, *arguments: str | Path) -> dict[str, Any]:
@@ -44,38 +45,30 @@ class Operator:
         self.history.append(_typed(("serve", "--home", home)))
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [*_command(), "serve", "--home", str(home)], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                env=self._environment(),
+                [sys.executable, "-m", "jazari.nodes.main", "serve", "--home", str(home)],
+                stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=self._environment(),
             )  # fmt: skip
         try:
             yield process
         finally:
             _stop(process)
 
-    def _finish(self, arguments: tuple[str | Path, ...], home: Path | None) -> subprocess.CompletedProcess[str]:
+    def _finish(self, arguments: tuple[str | Path, ...], home: Path | None) -> warm_start.Ended:
         words = [*map(str, arguments), *(["--home", str(home)] if home else []), "--json"]
         self.history.append(_typed(words))
-        return subprocess.run(
-            [*_command(), *words],
-            capture_output=True, text=True, env=self._environment(), timeout=TIMEOUT_SECONDS, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return warm_start.run(words, self._environment(), TIMEOUT_SECONDS)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment}
-
-
-def _command() -> list[str]:
-    return [sys.executable, "-m", "jazari.nodes.main"]
 
 
 def _typed(arguments: Any) -> str:
     return "jazari " + " ".join(str(word) for word in arguments)
 
 
-def _document(finished: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def _document(finished: warm_start.Ended) -> dict[str, Any]:
     try:
-        document = json.loads(finished.stdout)
+        document = json.loads(finished.out)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
