@@ -60,7 +60,7 @@ def explained(problem: JazariError | str, code: str = "") -> SafeString:
 @register.filter
 def form_problem(problem: ValidationError) -> SafeString | str:
     """A problem of a whole form: an error of ours where that is its code, else a text in the reader's language."""
-    sentence = next(iter(problem))
+    sentence = str(next(iter(problem)))
     return meanings.explained(sentence, problem.code) if problem.code in known_errors() else sentence
 
 
