@@ -135,7 +135,7 @@ def verify(request: HttpRequest, namespace: str, kind: str, name: str, version: 
     try:
         proof = verify_item(this_home(), item)
     except JazariError as error:
-        return render(request, "catalog/verify.html", {**shown, "trouble": str(error)}, status=http_status(error))
+        return render(request, "catalog/verify.html", {**shown, "trouble": error}, status=http_status(error))
     return render(request, "catalog/verify.html", {**shown, "proof": proof})
 
 

@@ -23,7 +23,16 @@ from jazari.core.files import locked, write_atomic, write_private
 from jazari.studies.aggregation import Aggregation, PlainAggregation, SecureAggregation
 from jazari.studies.agreement import StudyText, agreement_digest, parse_study
 from jazari.studies.engine import EngineStatus, Outcome, RunOrder, RunStateName
-from jazari.studies.errors import BadMessage, BadStudy, RunConflict, RunEnded, RunFailed, RunNotFound, WrongRound
+from jazari.studies.errors import (
+    BadMessage,
+    BadStudy,
+    RunConflict,
+    RunEnded,
+    RunFailed,
+    RunNotFound,
+    WrongRound,
+    with_code,
+)
 from jazari.studies.messages import Message, check_run_id, decode, encode
 from jazari.studies.rounds import Fold, included_in, total_bytes, transcript_digest
 from jazari.studies.run_folder import RunFolder, written
@@ -293,7 +302,7 @@ class Coordinator:
             included = self._files.decided(number, "sums") or ()
             contract.check(total, len(included))
         except JazariError as error:
-            self._files.store_end("failed", str(error))
+            self._files.store_end("failed", with_code(error))
             return True
         told = included_in(included, self.order.participants)
         self._files.store_total(number, total_bytes(self.order.run, number, total, told))
@@ -316,7 +325,7 @@ class Coordinator:
         try:
             self._fold_to(totals)
         except JazariError as error:
-            self._files.store_end("failed", str(error))
+            self._files.store_end("failed", with_code(error))
             return False
         return True
 

@@ -18,11 +18,25 @@ from jazari.core.errors import JazariError
 from jazari.studies.errors import BadStudy
 from jazari.studies.models import StudyDraft
 from jazari.studies.overview import Records
+from jazari.studies.saying import Sentence, figure, worded
 from jazari.trust.records import Record
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from jazari.studies.data.schema import AgreedVariable
 
+Problem = JazariError | str
+"""An error, or a sentence: a page says a ``Sentence`` in its reader's language, and any other as the English it is."""
+_LIMITS = {
+    "greater_than_equal": "ge",
+    "less_than_equal": "le",
+    "greater_than": "gt",
+    "less_than": "lt",
+    "too_short": "min_length",
+    "too_long": "max_length",
+}
+"""Pydantic's kinds of problems with a number or a list, and where each tells the limit."""
 LARGEST_DRAFT = 200_000
 KEPT = timedelta(days=90)
 VARIABLE_FIELDS = frozenset(
@@ -112,7 +126,7 @@ class FormField:
     value: Any = ""
     default: str = ""
     step: str = "any"
-    errors: list[str] = field(default_factory=list)
+    errors: list[Problem] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -214,18 +228,43 @@ def _number(text: str) -> Any:
         return text
 
 
-def place_errors(fields: Sequence[FormField], error: JazariError) -> list[str]:
-    """Put each problem of a validation beside its field; what belongs to none is returned."""
+def place_errors(fields: Sequence[FormField], error: JazariError) -> list[Problem]:
+    """Put each problem of a validation beside its field, once; what belongs to none is returned."""
     if not isinstance(error.__cause__, ValidationError):
-        return [str(error)]
-    left: list[str] = []
+        return [error]
+    left: list[Problem] = []
     by_name = {one.name: one for one in fields}
-    for told in error.__cause__.errors(include_url=False, include_context=False, include_input=False):
+    for told in error.__cause__.errors(include_url=False):
         place = [str(part) for part in told["loc"]]
-        message = told["msg"].removeprefix("Value error, ")
         found = by_name.get(".".join(place[:2])) or by_name.get(place[0] if place else "")
-        if found is None:
-            left.append(message)
-        else:
-            found.errors.append(message)
+        problem, beside = _said(told), left if found is None else found.errors
+        if problem not in beside:
+            beside.append(problem)
     return left
+
+
+def _said(told: ErrorDetails) -> str:
+    """What pydantic found, in plain words where it is one of the usual things, else as pydantic says it."""
+    kind, context = told["type"], told.get("ctx", {})
+    if kind == "missing" or told["input"] is None:
+        return worded("Fill this in.")
+    if kind.startswith(("int_", "float_")):
+        return worded("Write a whole number.") if kind.startswith("int_") else worded("Write a number.")
+    if kind in _LIMITS:
+        return _limit(kind, context[_LIMITS[kind]])
+    return told["msg"].removeprefix("Value error, ")
+
+
+def _limit(kind: str, bound: float) -> Sentence:
+    limit = bound if isinstance(bound, int) else figure(bound)
+    if kind == "greater_than_equal":
+        return worded("This must be at least {limit}.", limit=limit)
+    if kind == "less_than_equal":
+        return worded("This must be at most {limit}.", limit=limit)
+    if kind == "too_short":
+        return worded("This needs more values: at least {limit}.", limit=limit)
+    if kind == "too_long":
+        return worded("These are too many values: at most {limit}.", limit=limit)
+    if kind == "greater_than":
+        return worded("This must be more than {limit}.", limit=limit)
+    return worded("This must be less than {limit}.", limit=limit)

@@ -12,6 +12,7 @@ from jazari.studies.cards import RunCard
 from jazari.studies.decisions import Choice
 from jazari.studies.each import each
 from jazari.studies.engine import Engine, RunOrder
+from jazari.studies.errors import with_code
 from jazari.studies.following import new_row
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
@@ -65,7 +66,7 @@ class Driver:
         try:
             self.engine.start(order)
         except JazariError as error:
-            self._end(row, Run.State.FAILED, str(error))
+            self._end(row, Run.State.FAILED, with_code(error))
 
     def _watch(self, row: Run) -> bool:
         study = study_of(self.here.records, row.study)

@@ -23,6 +23,11 @@ from __future__ import annotations
 from jazari.core.errors import ExitCode, JazariError
 
 
+def with_code(error: JazariError) -> str:
+    """The sentence of ``error`` and its code, by which a page says what the sentence means."""
+    return f"{error} ({error.code})"
+
+
 class StudyError(JazariError):
     """Anything that stops a study."""
 

@@ -23,7 +23,7 @@ from jazari.studies.data.mapping import mapping_dict
 from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
 from jazari.studies.each import each
-from jazari.studies.errors import NotRunnable, RunNotFound
+from jazari.studies.errors import NotRunnable, RunNotFound, with_code
 from jazari.studies.inputs import fetch_inputs
 from jazari.studies.mappings import approved_mapping
 from jazari.studies.models import Run
@@ -105,7 +105,7 @@ class Follower:
             write_permit(self.here.engine_folder, permit)
         except JazariError as error:
             _audit(self.here, "studies.permit-denied", record.ref, str(error))
-            return False, str(error)
+            return False, with_code(error)
         _audit(self.here, "studies.permitted", record.ref, "")
         return True, ""
 

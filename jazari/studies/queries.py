@@ -20,12 +20,12 @@ def studies(records: Records, now: datetime) -> list[dict[str, Any]]:
 
 
 def study_line(records: Records, reference: str, now: datetime) -> dict[str, Any]:
-    """One study in one line; ``readable`` is false for one that this version cannot read."""
+    """One study in one line; ``readable`` is false for one that this version cannot read; its status says why."""
     try:
         study = study_of(records, reference)
     except JazariError as error:
         empty: dict[str, Any] = {"approved": [], "refused": [], "unanswered": []}
-        return {"study": reference, "readable": False, "title": "", "status": str(error), **empty}
+        return {"study": reference, "readable": False, "title": "", "status": str(error), "code": error.code, **empty}
     return {
         "study": reference,
         "readable": True,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
+from django.core.exceptions import ValidationError
+from django.forms import Form
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
@@ -13,6 +15,7 @@ from jazari.accounts.models import Person
 from jazari.accounts.operations import actor_of
 from jazari.core.errors import JazariError
 from jazari.federation.answers import refusal
+from jazari.federation.http import http_status
 from jazari.gateway.configuration import GatewayConfig, read_gateway
 from jazari.gateway.knowledge import Knowledge, read_knowledge
 from jazari.gateway.listening import has_gateway
@@ -36,6 +39,12 @@ def with_gateway(page: Page) -> Page:
             return refusal(request, error)
 
     return answer
+
+
+def refused(form: Form, error: JazariError) -> int:
+    """Let ``form`` say ``error``, which the page explains by its code; the status that the page has."""
+    form.add_error(None, ValidationError(str(error), code=error.code))
+    return http_status(error)
 
 
 def settings_and_records() -> tuple[Home, GatewayConfig, Knowledge]:

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 from jazari.accounts.access import requires
 from jazari.accounts.rules import Permission
 from jazari.core.errors import JazariError
-from jazari.federation.http import http_status
 from jazari.gateway import operations, queries
 from jazari.gateway.authorization import ANY_ROUTE
 from jazari.gateway.configuration import read_gateway
@@ -23,7 +22,7 @@ from jazari.gateway.errors import KeyNotFound
 from jazari.gateway.forms import KeyForm, RotateForm
 from jazari.gateway.models import Key
 from jazari.gateway.operations import NewKey
-from jazari.gateway.pages.home import actor, with_gateway
+from jazari.gateway.pages.home import actor, refused, with_gateway
 from jazari.gateway.scopes import Scope
 from jazari.gateway.words import DataClass
 from jazari.settings.runtime import this_home
@@ -53,8 +52,7 @@ def create(request: HttpRequest, name: str) -> HttpResponseBase:
                 project.name, form.cleaned_data["name"], _scope(form.cleaned_data), actor(request), life
             )
         except JazariError as error:
-            form.add_error(None, str(error))
-            status = http_status(error)
+            status = refused(form, error)
         else:
             return _shown_once(request, made)
     elif request.method == "POST":
@@ -74,8 +72,7 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponseBase:
             overlap = timedelta(hours=form.cleaned_data["overlap_hours"])
             made = operations.rotate_key(key.id, actor(request), overlap)
         except JazariError as error:
-            form.add_error(None, str(error))
-            status = http_status(error)
+            status = refused(form, error)
         else:
             return _shown_once(request, made, old=made.key.replaces)
     elif request.method == "POST":

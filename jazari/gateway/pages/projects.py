@@ -13,11 +13,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from jazari.accounts.access import requires
 from jazari.accounts.rules import Permission
 from jazari.core.errors import JazariError
-from jazari.federation.http import http_status
 from jazari.gateway import operations, queries
 from jazari.gateway.forms import GrantForm, ProjectForm
 from jazari.gateway.pages.accounts import account_of, balances_of
-from jazari.gateway.pages.home import actor, with_gateway
+from jazari.gateway.pages.home import actor, refused, with_gateway
 from jazari.gateway.scopes import credits_text, microcredits
 from jazari.settings.runtime import this_home
 
@@ -54,8 +53,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
         try:
             made = operations.create_project(form.cleaned_data["name"], form.cleaned_data["title"], actor(request))
         except JazariError as error:
-            form.add_error(None, str(error))
-            status = http_status(error)
+            status = refused(form, error)
         else:
             messages.success(request, _("The project was made. It has no credits yet."))
             return redirect("gateway:project", name=made.name)
@@ -77,8 +75,7 @@ def grant(request: HttpRequest, name: str) -> HttpResponseBase:
             name, microcredits(form.cleaned_data["amount"].strip()), form.cleaned_data["note"], actor(request)
         )
     except JazariError as error:
-        form.add_error(None, str(error))
-        return _show(request, name, form, http_status(error))
+        return _show(request, name, form, refused(form, error))
     said = _("The project was granted %(total)s credits in all.") % {"total": credits_text(total)}
     messages.success(request, said)
     return redirect("gateway:project", name=name)

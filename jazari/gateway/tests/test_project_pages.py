@@ -183,3 +183,20 @@ def test_a_hostile_title_is_shown_and_never_run(home: Home, people: People) -> N
         shown = people.client(Role.OPERATOR).get(address).content.decode()
         assert HOSTILE not in shown
         assert "&lt;script&gt;" in shown
+
+
+@pytest.mark.parametrize(
+    ("address", "values", "meaning"),
+    [
+        ("/gateway/projects/new/", {"name": "archives", "title": "Again"}, "Un projet porte ou a porté ce nom"),
+        ("/gateway/projects/archives/grant/", {"amount": "-5"}, "Ce n’est pas un montant de crédits"),
+        ("/gateway/projects/archives/keys/new/", KEY, "Le projet a déjà une clé de ce nom"),
+    ],
+)
+def test_why_it_cannot_be_is_in_the_language_of_the_operator(
+    key: Key, people: People, address: str, values: dict[str, object], meaning: str
+) -> None:
+    page = people.client(Role.OPERATOR, language="fr").post(address, values).content.decode()
+    told = page[page.index('<div class="problems"') :].partition("</ul>")[0]
+    assert meaning in told
+    assert '<span lang="en" dir="ltr">' in told

@@ -1,4 +1,4 @@
-"""Tags and filters of all pages, such as ``{% asset %}``, ``{% wide_table %}``, ``text_of``, ``day``, ``number``."""
+"""Tags and filters of all pages, such as ``{% asset %}``, ``{% wide_table %}``, ``text_of``, ``explained``, ``day``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from django import template
+from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from jazari.portal import wording
+from jazari.core.errors import JazariError, known_errors
+from jazari.portal import meanings, wording
 from jazari.portal.assets import asset_url
 from jazari.portal.languages import direction
 
@@ -47,6 +49,19 @@ def text_of(texts: Mapping[str, str]) -> SafeString | str:
 def plain_text_of(texts: Mapping[str, str]) -> str:
     """The same without a mark, for titles of pages and attributes."""
     return wording.best(texts, _language())[1]
+
+
+@register.filter
+def explained(problem: JazariError | str, code: str = "") -> SafeString:
+    """What an error means in the reader's language, then its sentence; of a sentence alone, by the code with it."""
+    return meanings.explained(str(problem), problem.code if isinstance(problem, JazariError) else code)
+
+
+@register.filter
+def form_problem(problem: ValidationError) -> SafeString | str:
+    """A problem of a whole form: an error of ours where that is its code, else a text in the reader's language."""
+    sentence = str(next(iter(problem)))
+    return meanings.explained(sentence, problem.code) if problem.code in known_errors() else sentence
 
 
 @register.filter

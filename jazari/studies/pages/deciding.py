@@ -32,7 +32,7 @@ from jazari.studies.operations import Here
 from jazari.studies.overview import Study, study_of
 from jazari.studies.pages.node import person_of, reference, this_node
 from jazari.studies.pages.reading import study_context
-from jazari.studies.saying import Sentence
+from jazari.studies.saying import Sentence, worded
 from jazari.studies.templatetags.studies import record_url
 
 MOST_WAITING = 100
@@ -79,21 +79,20 @@ def deciding(request: HttpRequest, namespace: str, name: str, version: int) -> H
         raise NotAsked(f"{found.reference} does not ask {node.namespace}: there is nothing to decide here.")
     if request.method != "POST":
         return _decision_page(request, node, found)
+    wanted, reason = request.POST.get("choice", ""), request.POST.get("reason", "").strip()
+    if wanted not in set(Choice):
+        choose = worded("Choose whether to approve, to refuse or to take an approval back.")
+        return _decision_page(request, node, found, choose)
     try:
-        intent = intents.ask(node, person_of(request), found.reference, *_said(request))
+        intent = intents.ask(node, person_of(request), found.reference, Choice(wanted), reason)
     except JazariError as error:
         return _decision_page(request, node, found, error)
     return redirect("studies:confirm", intent.pk)
 
 
-def _said(request: HttpRequest) -> tuple[Choice, str]:
-    wanted = request.POST.get("choice", "")
-    if wanted not in set(Choice):
-        raise NotAsked("Choose whether to approve, to refuse or to take an approval back.")
-    return Choice(wanted), request.POST.get("reason", "").strip()
-
-
-def _decision_page(request: HttpRequest, node: Here, found: Study, error: JazariError | None = None) -> HttpResponse:
+def _decision_page(
+    request: HttpRequest, node: Here, found: Study, error: JazariError | Sentence | None = None
+) -> HttpResponse:
     check = OnSiteCheck.objects.filter(study=found.reference).first()
     mine = found.decisions.get(node.namespace)
     context = study_context(node, found) | {
@@ -121,15 +120,15 @@ def _own_notes(node: Here, found: Study) -> list[Sentence]:
         return []
 
 
-def _unmapped(node: Here, found: Study) -> str:
-    """Why this institute's columns do not fit the study as they are; empty when they do or are mapped."""
+def _unmapped(node: Here, found: Study) -> JazariError | None:
+    """Why this institute's columns do not fit the study as they are; None when they do or are mapped."""
     from jazari.studies.mappings import mapping_to_approve
 
     try:
         mapping_to_approve(node, found)
     except JazariError as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 @requires(Permission.DECIDE_STUDIES)

@@ -22,6 +22,7 @@ from jazari.studies import operations
 from jazari.studies.agreement import agreement_digest, parse_study, study_dict
 from jazari.studies.drafting import (
     FormField,
+    Problem,
     draft_of,
     fields_of,
     forget,
@@ -33,11 +34,11 @@ from jazari.studies.drafting import (
     read_fields,
     shared_variables,
 )
-from jazari.studies.errors import BadStudy
 from jazari.studies.models import StudyDraft
 from jazari.studies.operations import Here
 from jazari.studies.pages import words
 from jazari.studies.pages.node import person_asked, person_of, this_node
+from jazari.studies.saying import worded
 from jazari.studies.templatetags.studies import record_url
 
 STEPS = ("recipe", "data", "parameters", "terms", "preview")
@@ -77,7 +78,7 @@ def discard(request: HttpRequest) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, draft: StudyDraft, name: str, problems: list[str] | None = None, **more: Any
+    request: HttpRequest, draft: StudyDraft, name: str, problems: list[Problem] | None = None, **more: Any
 ) -> HttpResponse:
     done = [one for one in STEPS if not _first_missing(draft, one)]
     steps = [(one, words.STEPS[one], one in done, one == name) for one in STEPS]
@@ -87,14 +88,14 @@ def _show(
 
 
 def _recipe(request: HttpRequest, _node: Here, draft: StudyDraft) -> HttpResponse:
-    problems = []
+    problems: list[Problem] = []
     if request.method == "POST":
         chosen = request.POST.get("recipe", "")
         if chosen in words.RECIPES:
             same = chosen == draft.values.get("recipe")
             keep(draft, recipe=chosen, **({} if same else {"parameters": None}))
             return redirect("studies:new", "data")
-        problems = [_("Choose what is to be computed.")]
+        problems = [worded("Choose what is to be computed.")]
     recipes = [(name, title, about) for name, (title, about) in words.RECIPES.items()]
     return _show(request, draft, "recipe", problems, recipes=recipes)
 
@@ -105,17 +106,17 @@ def _data(request: HttpRequest, node: Here, draft: StudyDraft) -> HttpResponse:
     datasets = offered(node.records)
     known = {record.ref for record in datasets}
     chosen = [ref for ref in draft.values.get("datasets") or [] if ref in known]
-    problems = []
+    problems: list[Problem] = []
     if request.method == "POST":
         chosen = [ref for ref in request.POST.getlist("datasets") if ref in known]
         try:
-            if not chosen:
-                raise BadStudy(_("Choose the data set of each institute that is to take part."))
             one_of_each(chosen)
-            keep(draft, datasets=sorted(chosen))
-            return redirect("studies:new", "parameters")
+            if chosen:
+                keep(draft, datasets=sorted(chosen))
+                return redirect("studies:new", "parameters")
+            problems = [worded("Choose the data set of each institute that is to take part.")]
         except JazariError as error:
-            problems = [str(error)]
+            problems = [error]
     query = request.GET.get("q", "")[:200]
     found = [record for record in matching(datasets, query) if record.ref not in chosen]
     selected = [record for record in datasets if record.ref in chosen]
@@ -132,7 +133,7 @@ def _parameters(request: HttpRequest, node: Here, draft: StudyDraft) -> HttpResp
     shared = shared_variables({record.namespace: record.card for record in records if record is not None})
     names = [variable.name for variable in shared.agreed]
     fields = fields_of(recipe.Parameters, names, draft.values.get("parameters") or {})
-    problems: list[str] = []
+    problems: list[Problem] = []
     if request.method == "POST":
         try:
             values = read_fields(fields, {name: request.POST.getlist(name) for name in request.POST})
@@ -149,13 +150,13 @@ def _terms(request: HttpRequest, _node: Here, draft: StudyDraft) -> HttpResponse
     from jazari.studies.proposals import Proposal, make_proposal
 
     fields = _term_fields(Proposal.model_json_schema()["properties"], draft)
-    problems: list[str] = []
+    problems: list[Problem] = []
     if request.method == "POST":
         values = read_fields(fields, {name: request.POST.getlist(name) for name in request.POST})
         texts = {name: values[name] for name in _TEXTS if values.get(name)}
         for one in fields:
             if one.name in _TEXTS and len(str(one.value)) > _TEXTS[one.name]:
-                one.errors.append(_("This is too long: at most %(most)s characters.") % {"most": _TEXTS[one.name]})
+                one.errors.append(worded("This is too long: at most {most} characters.", most=_TEXTS[one.name]))
         try:
             others = {name: values.get(name) for name in (*_NUMBERS, "secure_aggregation")}
             make_proposal(proposal_values(draft) | {name: told for name, told in others.items() if told is not None}
@@ -194,7 +195,7 @@ def _preview(request: HttpRequest, node: Here, draft: StudyDraft) -> HttpRespons
         keep(draft, text=study_dict(text))
         sentences = on_site.disclosures(node, text)
     except JazariError as error:
-        return _show(request, draft, "preview", [str(error)])
+        return _show(request, draft, "preview", [error])
     return _show(request, draft, "preview", text=text, digest=agreement_digest(text), sentences=sentences,
                  card=study_dict(text))  # fmt: skip
 
@@ -206,7 +207,8 @@ def _publish(request: HttpRequest, node: Here, draft: StudyDraft) -> HttpRespons
     seen = draft.values.get("text")
     text = parse_study(seen) if seen else None
     if text is None or request.POST.get("digest", "") != agreement_digest(text):
-        raise BadStudy(_("The draft has changed since this preview: look at it again."))
+        changed = worded("The draft has changed since this preview: look at it again.")
+        return _show(request, draft, "preview", [changed])
     record = operations.propose(node, make_proposal(proposal_values(draft)), text)
     person_asked(request, "propose", record.ref)
     forget(person_of(request))

@@ -90,11 +90,11 @@ def _run(node: Here, run: Record, states: dict[str, str]) -> dict[str, Any]:
     return {"record": run, "state": states.get(run.ref, ""), "withdrawn": node.records.is_withdrawn(run.ref)}
 
 
-def leaving(node: Here, found: Study) -> tuple[list[Sentence], str]:
+def leaving(node: Here, found: Study) -> tuple[list[Sentence], JazariError | None]:
     """What would leave in plain sentences, or why this version cannot say."""
     from jazari.studies import on_site  # recipes, so numpy: not for the list
 
     try:
-        return on_site.disclosures(node, found.text), ""
+        return on_site.disclosures(node, found.text), None
     except JazariError as error:
-        return [], str(error)
+        return [], error

@@ -285,3 +285,35 @@ def test_a_real_answer_of_a_passkey_leads_back_and_confirms(site: Site, people: 
     assert "Your passkey has answered." in client.get(place).content.decode()
     assert client.post(place)["Location"] == address("study", study, "decide/")
     assert Intent.objects.get().confirmed is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning", "detail"),
+    [
+        ({"choice": "refuse", "reason": " "}, "ou une raison manque", "A refusal says why"),
+        ({"choice": "maybe"}, "Choisissez d’approuver, de refuser ou de retirer une approbation.", ""),
+    ],
+)
+def test_why_it_cannot_be_decided_is_in_the_language_of_the_steward(
+    site: Site, people: People, study: str, said: dict[str, str], meaning: str, detail: str
+):
+    steward = people.client(Role.DATA_STEWARD, language="fr")
+    Authenticator.objects.create(
+        user=people.person(Role.DATA_STEWARD), type=Authenticator.Type.WEBAUTHN, data={"name": "key", "credential": {}}
+    )
+    page = steward.post(address("study", study, "decide/"), said).content.decode()
+    told = page[page.index('id="decision-error"') :].partition("</p>")[0]
+    assert meaning in told
+    assert ('<span lang="en" dir="ltr">' + detail in told) if detail else ('lang="en"' not in told)
+
+
+def test_a_refused_check_is_in_the_language_of_the_steward(site: Site, people: People, study: str):
+    with open(DataSet.objects.get(name="soil-rabat").path, "a") as file:
+        file.write("s9999,wheat,7.0\n")
+    steward = people.client(Role.DATA_STEWARD, language="fr")
+    steward.post(address("study", study, "check/"))
+    checks.do_waiting_checks(site.here())
+    page = steward.get(address("study", study, "decide/")).content.decode()
+    told = page[page.index("Une règle refuse") :].partition("</p>")[0]
+    assert "remettez-le tel qu’il était" in told
+    assert re.search(r'<span lang="en" dir="ltr">The file [^<]* has changed since', told)

@@ -67,7 +67,9 @@ def test_no_permit_when_the_data_file_has_changed_since_it_was_registered(networ
     Follower(network.here("fes"), not_asked).follow()
     with pytest.raises(NoPermit):
         load_permit(engine(network, "fes"), run_id(run))
-    assert "has changed since" in Run.objects.get().message
+    message = Run.objects.get().message
+    assert "has changed since" in message
+    assert message.endswith("(studies.data-set-not-found)"), "pages say by the code what it means"
     assert [event.kind for event in audit][-1] == "studies.permit-denied"
 
 

@@ -130,16 +130,16 @@ def test_data_sets_are_found_by_words_and_variables_that_are_shared_are_told(sit
     [
         ("recipe", {"recipe": "magic"}, "Choose what"),
         ("data", {"datasets": ["fes/dataset/none@1"]}, "Choose the data set"),
-        ("parameters", {"by": ["crop"]}, "Field required"),
-        ("parameters", {"variables": ["ph"], "quantiles": "2"}, "less than 1"),
-        ("parameters", {"variables": ["ph"], "histograms": "ph: x, y"}, "valid number"),
+        ("parameters", {"by": ["crop"]}, "Fill this in."),
+        ("parameters", {"variables": ["ph"], "quantiles": "2"}, "must be less than"),
+        ("parameters", {"variables": ["ph"], "histograms": "ph: x, y"}, "Write a number."),
         ("parameters", {"variables": ["ph"], "by": ["ph"]}, "twice"),
         ("parameters", {"variables": ["crop"], "histograms": "crop: 1, 2"}, "crop"),
         ("terms", TERMS | {"name": "Not A Name"}, "name of the study"),
-        ("terms", TERMS | {"title": ""}, "valid string"),
-        ("terms", TERMS | {"expires_in_days": "9999"}, "less than or equal to 730"),
+        ("terms", TERMS | {"title": ""}, "Fill this in."),
+        ("terms", TERMS | {"expires_in_days": "9999"}, "must be at most"),
         ("terms", TERMS | {"purpose": "x" * 5001}, "too long"),
-        ("terms", TERMS | {"max_rounds": "many"}, "valid integer"),
+        ("terms", TERMS | {"max_rounds": "many"}, "Write a whole number."),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_kept(
@@ -180,3 +180,45 @@ def test_two_data_sets_of_one_institute_are_refused(site: Site, client: Client):
     page = go(client, "data", datasets=[more, site.network.of("dataset", namespace="rabat")[0].ref])
     assert page.status_code == 422
     assert "two data sets of rabat" in page.content.decode()
+
+
+def alerts(page: str) -> str:
+    return "".join(re.findall(r'role="alert"[^>]*>(.*?)</(?:div|small)>', page, re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    ("step", "values", "said", "detail"),
+    [
+        ("recipe", {"recipe": "magic"}, "Choisissez ce qui doit être calculé.", ""),
+        ("data", {"datasets": []}, "Choisissez le jeu de données de chaque institut", ""),
+        ("parameters", {"by": ["crop"]}, "Remplissez ce champ.", ""),
+        ("parameters", {"variables": ["ph"], "histograms": "ph: x, y"}, "Écrivez un nombre.", ""),
+        (
+            "parameters",
+            {"variables": ["crop"], "histograms": "crop: 1, 2"},
+            "Les paramètres ne conviennent pas",
+            "crop",
+        ),
+        ("terms", TERMS | {"max_rounds": "many"}, "Écrivez un nombre entier.", ""),
+        ("terms", TERMS | {"expires_in_days": "9999"}, "La valeur doit être d’au plus 730.", ""),
+        ("terms", TERMS | {"purpose": "x" * 5001}, "C’est trop long\u202f: 5\u202f000 caractères au plus.", ""),
+        ("terms", TERMS | {"name": "Not A <b>"}, "L’étude n’est pas valable telle qu’elle est écrite", "&lt;b&gt;"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_language_of_the_reader(
+    site: Site, people: People, step: str, values: dict[str, object], said: str, detail: str
+):
+    client = people.client(Role.RESEARCHER, language="fr")
+    until_preview(site, client)
+    told = alerts(go(client, step, **values).content.decode())
+    assert said in strip_tags(told)
+    english = "".join(re.findall(r'<span lang="en" dir="ltr">(.*?)</span>', told))
+    assert detail in english
+    assert bool(detail) == bool(english), "what is translated is not marked as English"
+
+
+def test_what_no_plain_words_say_of_a_field_is_marked_as_english(site: Site, people: People):
+    client = people.client(Role.RESEARCHER, language="fr")
+    until_preview(site, client)
+    told = alerts(go(client, "parameters", variables=["ph"], by=["ph"]).content.decode())
+    assert re.search(r'<span lang="en" dir="ltr">[^<]*twice', told)

@@ -87,3 +87,19 @@ def test_a_study_with_a_result_is_among_the_finished_and_one_with_a_run_among_th
 
 def test_every_installed_recipe_is_explained_in_words_of_people():
     assert set(RECIPES) == set(recipe_names())
+
+
+def test_a_study_that_is_not_here_is_refused_in_the_language_of_the_reader(site: Site):
+    page = anonymous("fr").get(address("study", "rabat/study/none@1")).content.decode()
+    told = page[page.index('role="alert"') :].partition("</p>")[0]
+    assert "Cette étude ou ce résultat n’est pas ici" in told
+    assert '<span lang="en" dir="ltr">There is no study' in told
+
+
+def test_a_study_that_this_version_cannot_read_says_so_in_the_language_of_the_reader(site: Site):
+    site.propose()
+    site.network.of("study")[0].card["title"] = "<b>" * 1000
+    row = anonymous("fr").get("/studies/").content.decode().partition("<tbody>")[2].partition("</tbody>")[0]
+    assert "L’étude n’est pas valable telle qu’elle est écrite" in row
+    assert '<span lang="en" dir="ltr">The study is not valid' in row
+    assert "<b>" not in row

@@ -201,3 +201,16 @@ def test_the_root_counts_the_answers_of_each_institute(site: Site, people: Peopl
     page = people.client(Role.BOARD).get(address("run", run)).content.decode()
     assert "not known here" not in page
     assert "At this institute" not in page
+
+
+@pytest.mark.parametrize(("language", "explained"), [("fr", True), ("en", False)])
+def test_why_a_run_ended_is_in_the_language_of_the_reader(
+    site: Site, people: People, study: str, language: str, explained: bool
+):
+    run = site.start(study)
+    site.follow("rabat")
+    Run.objects.update(message="fes refused round 1 (studies.below-floor): its audit trail says why.")
+    page = people.client(Role.RESEARCHER, language=language).get(address("run", run)).content.decode()
+    assert '<span lang="en" dir="ltr">fes refused round 1 (studies.below-floor)' in page
+    assert ("Trop peu de sujets distincts" in page) is explained
+    assert ("Too few distinct subjects" in page) is False
