@@ -134,7 +134,7 @@ def test_a_hanging_institute_ends_in_a_clear_failure_and_the_next_run_works(idle
 def test_an_institute_that_never_starts_ends_in_a_clear_failure(idle: EngineNetwork) -> None:
     idle.start(SERVER)
     idle.start("fes")
-    idle.engine.start(study.prepare(idle, RUN, deadline=8))
+    idle.engine.start(study.prepare(idle, RUN, deadline=20))
     until(lambda: idle.engine.status(RUN).message == "Waiting for rabat to connect.", what="the note")
     status = idle.wait_for_end(RUN)
     assert (status.state, "rabat" in status.message) == ("failed", True)

@@ -22,6 +22,8 @@ from jazari.studies.simulate import simulate
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 NAMES = ["agadir", "fes", "rabat"]
 FAR = "agadir"
+AMPLE = 120
+"""Seconds for a round that ends as soon as all have answered, however busy the machine is."""
 
 
 def computed(network: EngineNetwork, name: str, run: str) -> list[int]:
@@ -148,10 +150,10 @@ def test_an_absent_institute_does_not_hold_up_the_others(without_taza: EngineNet
 
 def test_an_institute_that_comes_before_the_deadline_takes_part(without_taza: EngineNetwork) -> None:
     network = without_taza
-    network.engine.start(study.prepare(network, "late", deadline=40, data_set="late", parameters=study.LINEAR))
+    network.engine.start(study.prepare(network, "late", deadline=AMPLE, data_set="late", parameters=study.LINEAR))
     until(lambda: network.engine.status("late").pending == ("taza",), 60, "only taza is awaited")
     network.start("taza")
-    finishes(network, "late")
+    finishes(network, "late", 2 * AMPLE)
     assert network.engine.outcome("late").dropped == {}
     is_sound(network, "late", "late", parameters=study.LINEAR)
 
@@ -169,8 +171,8 @@ def test_a_stalled_institute_is_left_behind_and_the_others_finish(without_taza: 
         assert computed(network, name, "stalled") == list(range(1, outcome.rounds + 1))
     # It comes to itself, is told nothing more of this run, and takes part in the next.
     _pace(network, "taza", {})
-    network.engine.start(study.prepare(network, "next", deadline=40, data_set="next", parameters=study.LINEAR))
-    finishes(network, "next")
+    network.engine.start(study.prepare(network, "next", deadline=AMPLE, data_set="next", parameters=study.LINEAR))
+    finishes(network, "next", 2 * AMPLE)
     assert network.engine.outcome("next").dropped == {}
 
 
