@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from jazari.core import clock, events
 from jazari.core.audit import AuditEvent
@@ -20,12 +21,17 @@ from jazari.studies.overview import Study, run_problem, study_of
 from jazari.trust.records import Record
 
 
-@dataclass(frozen=True)
+@dataclass
 class Driver:
-    """The Root: it decides nothing but whether a recorded run may start, and then only serves it."""
+    """The Root: it decides nothing but whether a recorded run may start, and then only serves it.
+
+    ``network_version`` as of a ``Follower``: new runs are looked for only when it changes.
+    """
 
     here: Here
     engine: Engine
+    network_version: Callable[[], str] = str
+    _seen: str = field(default="", init=False)
 
     def drive(self) -> bool:
         """Look at every run of the network; whether anything changed."""
@@ -33,8 +39,13 @@ class Driver:
         return each(steps, lambda step: step())
 
     def _take_up_new(self) -> bool:
+        version = self.network_version()
+        if version and version == self._seen:
+            return False
         known = set(Run.objects.values_list("reference", flat=True))
-        return each([r for r in self.here.records.of("run") if r.ref not in known], self._take_up)
+        changed = each([r for r in self.here.records.of("run") if r.ref not in known], self._take_up)
+        self._seen = version  # only now: what failed is tried again
+        return changed
 
     def _watch_active(self) -> bool:
         return each(Run.objects.filter(state__in=(Run.State.WAITING, Run.State.RUNNING)), self._watch)

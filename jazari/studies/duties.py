@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from jazari.catalog.queries import catalogue_version
 from jazari.federation.exchange import root_client
+from jazari.federation.queries import directory_stamp
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home
 from jazari.studies.checks import anything_waits, do_waiting_checks
@@ -39,12 +41,17 @@ def _follower(home: Home) -> Follower:
     def ask_root(reference: str) -> dict[str, Any]:
         return client.ask(run_path(reference), PURPOSE)
 
-    return Follower(node, ask_root)
+    return Follower(node, ask_root, partial(_network_version, home))
 
 
 @lru_cache(maxsize=1)
 def _driver(home: Home) -> Driver:
-    return Driver(_node(home), _engine(home))
+    return Driver(_node(home), _engine(home), partial(_network_version, home))
+
+
+def _network_version(home: Home) -> str:
+    known = catalogue_version()
+    return f"{known} {directory_stamp(home)}" if known else ""
 
 
 def _node(home: Home) -> Node:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,24 +43,31 @@ AskRoot = Callable[[str], dict[str, Any]]
 """What the Root says about the run of this reference (see ``http_api``)."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Follower:
-    """An institute that follows the runs of the network."""
+    """An institute that follows the runs of the network.
+
+    ``network_version``: another text after each change of what is verified here, empty if that is not known. Records
+    are looked at again only when it changes: a network has many runs, and this is done every second.
+    """
 
     here: Here
     ask_root: AskRoot
+    network_version: Callable[[], str] = str
+    _seen: str = field(default="", init=False)
 
     def follow(self) -> bool:
         """Look at every run that concerns this institute; whether anything changed."""
-        steps = (
-            self._note_new_runs,
-            self._withdraw_permits,
-            self._forget_keys,
-            self._attest,
-            self._ask_about_own,
-            self._publish_own,
-        )
+        steps = (self._look_at_records, self._forget_keys, self._attest, self._ask_about_own, self._publish_own)
         return each(steps, lambda step: step())
+
+    def _look_at_records(self) -> bool:
+        version = self.network_version()
+        if version and version == self._seen:
+            return False
+        changed = each((self._note_new_runs, self._withdraw_permits), lambda step: step())
+        self._seen = version  # only now: what failed is tried again
+        return changed
 
     def _note_new_runs(self) -> bool:
         known = set(Run.objects.values_list("reference", flat=True))

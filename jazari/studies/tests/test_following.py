@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from jazari.studies import operations
+from jazari.core.errors import Unavailable
+from jazari.studies import following, operations
 from jazari.studies.cards import run_id
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.decisions import Choice
@@ -97,6 +98,37 @@ def test_a_permit_is_withdrawn_when_what_it_rests_on_no_longer_stands(network, r
     assert follower.follow()
     with pytest.raises(NoPermit):
         Participant(engine(network, "fes"), "fes").check(run_id(run))
+
+
+def test_records_are_looked_at_again_when_the_network_has_changed_and_only_then(network, run, monkeypatch):
+    version, looked = ["1"], []
+    of = MemoryNetwork.of
+    monkeypatch.setattr(MemoryNetwork, "of", lambda self, kind, **by: looked.append(kind) or of(self, kind, **by))
+    follower = Follower(network.here("fes"), not_asked, lambda: version[0])
+    assert follower.follow()
+    looked.clear()
+    assert not follower.follow()
+    assert looked == []
+
+    operations.withdraw(network.here("rabat"), run, "Stop.")
+    version[0] = "2"
+    assert follower.follow()
+    with pytest.raises(NoPermit):
+        load_permit(engine(network, "fes"), run_id(run))
+
+
+def test_what_failed_is_tried_again_though_nothing_changed(network, run, monkeypatch):
+    follower = Follower(network.here("fes"), not_asked, lambda: "1")
+    with monkeypatch.context() as broken:
+        broken.setattr(following, "study_of", unwritable)
+        with pytest.raises(Unavailable):
+            follower.follow()
+    assert follower.follow()
+    assert load_permit(engine(network, "fes"), run_id(run)).run_record == run
+
+
+def unwritable(*_arguments: object) -> None:
+    raise Unavailable("Nothing can be read now: try again.")
 
 
 def finish_run(network: MemoryNetwork, run: str) -> dict[str, Any]:
