@@ -97,7 +97,10 @@ class Driver:
     def _must_end(self, row: Run, study: Study) -> str:
         if study.withdrawn or self.here.records.is_withdrawn(row.reference):
             return f"{study.proposer} withdrew it."
+        entries = self.here.directory().entries
         for institute in row.participants:
+            if institute in entries and entries[institute].status == "revoked":
+                continue  # it withdrew nothing: the engine was told, and fails the run (see _shut_out_revoked)
             mine = study.decisions.get(institute)
             if mine is None or mine.choice is not Choice.APPROVE:
                 return f"{institute} withdrew its approval."

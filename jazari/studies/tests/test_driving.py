@@ -104,6 +104,42 @@ def test_a_withdrawn_run_ends_as_cancelled(network, study, tmp_path):
     assert row.state == Run.State.CANCELLED
 
 
+def test_a_run_of_an_institute_that_the_board_revoked_fails_and_nobody_is_said_to_have_withdrawn(
+    network, study, tmp_path
+):
+    def away(_run: str, _request: bytes) -> bytes:
+        raise ConnectionError
+
+    engine = LateToHear(tmp_path / "slow", {"rabat": away, "fes": away})
+    operations.start_run(network.here("rabat"), study)
+    driver = Driver(network.here("network"), engine)
+    driver.drive()
+    revoke(network, "fes")
+    driver.drive()
+    assert not Run.objects.get().is_over, "it is for the engine to end it"
+    engine.hears = True
+    row = drive(driver)
+    engine.close()
+    assert row.state == Run.State.FAILED
+    assert "fes may not take part" in row.message
+
+
+class LateToHear(InProcessEngine):
+    """Like an engine in another process, which hears of a revocation a while later."""
+
+    hears = False
+
+    def revoke(self, namespace: str) -> None:
+        if self.hears:
+            super().revoke(namespace)
+
+
+def revoke(network: MemoryNetwork, name: str) -> None:
+    """The board shuts an institute out; its stewards' decisions no longer count."""
+    gone = network.directory.entries[name].model_copy(update={"status": "revoked", "frozen_version": 9})
+    network.directory = network.directory.model_copy(update={"entries": {**network.directory.entries, name: gone}})
+
+
 def test_driving_again_after_a_restart_starts_nothing_twice(network, study, engine):
     run = operations.start_run(network.here("rabat"), study).ref
     permit(network, "rabat", "fes")
