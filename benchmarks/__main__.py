@@ -29,6 +29,7 @@ NAMES = {
     "gateway": "what the inference gateway adds to a call, how many it carries, its memory; beside LiteLLM's proxy",
     "catalogue_search": "milliseconds of a search with facets over 100,000 cards, and of the answer as a page",
     "portal": "pages a second, milliseconds and bytes of the portal's pages, a slow line, memory and start",
+    "command_start": "seconds that a command takes before it does anything, typed and with its libraries loaded",
     "demo": "seconds and memory of the whole demo",
 }
 

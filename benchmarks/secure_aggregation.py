@@ -25,6 +25,7 @@ from jazari.studies.inprocess import InProcessEngine
 from jazari.studies.messages import Sums
 from jazari.studies.recipes import registry
 from jazari.studies.recipes.base import Plan, parse_parameters
+from jazari.studies.saying import Sentence, worded
 from jazari.studies.tests.builders import Site, make_order, make_sites, make_study
 
 INSTITUTES, NUMBERS, ROUNDS = 10, 10_000, 20
@@ -101,10 +102,10 @@ class Many:
         del plan
         return {"rounds": state.rounds}
 
-    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[str]:
+    def disclosures(self, plan: Plan, datasets: Mapping[str, Schema]) -> list[Sentence]:
         """Nothing about anybody leaves."""
         del plan, datasets
-        return ["Random numbers."]
+        return [worded("Random numbers.")]
 
     def scales(self, plan: Plan, /) -> dict[str, float]:
         """None."""
