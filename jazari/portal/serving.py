@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from jazari.catalog.freshness import network_version
 from jazari.federation.http import Application, Receive, Scope, Send, SmallBodies
 from jazari.portal.assets import digest, static_files
-from jazari.portal.freshness import network_version
 from jazari.portal.packing import Headers, is_text, pack, takes_gzip
 from jazari.portal.page_cache import PageCache
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jazari.core import clock, events
@@ -11,7 +10,7 @@ from jazari.core.errors import JazariError
 from jazari.studies.agreement import study_dict
 from jazari.studies.cards import RunCard
 from jazari.studies.decisions import Choice
-from jazari.studies.each import each
+from jazari.studies.each import OncePerChange, each
 from jazari.studies.engine import Engine, RunOrder
 from jazari.studies.errors import with_code
 from jazari.studies.following import new_row
@@ -21,31 +20,25 @@ from jazari.studies.overview import Study, run_problem, study_of
 from jazari.trust.records import Record
 
 
-@dataclass
+@dataclass(frozen=True)
 class Driver:
     """The Root: it decides nothing but whether a recorded run may start, and then only serves it.
 
-    ``network_version`` as of a ``Follower``: new runs are looked for only when it changes.
+    It looks for new runs ``once`` after each change of the records.
     """
 
     here: Here
     engine: Engine
-    network_version: Callable[[], str] = str
-    _seen: str = field(default="", init=False)
+    once: OncePerChange = field(default_factory=OncePerChange)
 
     def drive(self) -> bool:
         """Look at every run of the network; whether anything changed."""
-        steps = (self._shut_out_revoked, self._take_up_new, self._watch_active)
+        steps = (self._shut_out_revoked, lambda: self.once.do(self._take_up_new), self._watch_active)
         return each(steps, lambda step: step())
 
     def _take_up_new(self) -> bool:
-        version = self.network_version()
-        if version and version == self._seen:
-            return False
         known = set(Run.objects.values_list("reference", flat=True))
-        changed = each([r for r in self.here.records.of("run") if r.ref not in known], self._take_up)
-        self._seen = version  # only now: what failed is tried again
-        return changed
+        return each([r for r in self.here.records.of("run") if r.ref not in known], self._take_up)
 
     def _watch_active(self) -> bool:
         return each(Run.objects.filter(state__in=(Run.State.WAITING, Run.State.RUNNING)), self._watch)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
-from jazari.catalog.queries import catalogue_version
+from jazari.catalog.freshness import network_version
 from jazari.federation.exchange import root_client
-from jazari.federation.queries import directory_stamp
 from jazari.federation.root_node import open_key
 from jazari.settings.home import Home
 from jazari.studies.checks import anything_waits, do_waiting_checks
 from jazari.studies.driving import Driver
+from jazari.studies.each import OncePerChange
 from jazari.studies.engine import Engine
 from jazari.studies.following import Follower
 from jazari.studies.here import Node, open_here
@@ -41,17 +41,12 @@ def _follower(home: Home) -> Follower:
     def ask_root(reference: str) -> dict[str, Any]:
         return client.ask(run_path(reference), PURPOSE)
 
-    return Follower(node, ask_root, partial(_network_version, home))
+    return Follower(node, ask_root, OncePerChange(network_version))
 
 
 @lru_cache(maxsize=1)
 def _driver(home: Home) -> Driver:
-    return Driver(_node(home), _engine(home), partial(_network_version, home))
-
-
-def _network_version(home: Home) -> str:
-    known = catalogue_version()
-    return f"{known} {directory_stamp(home)}" if known else ""
+    return Driver(_node(home), _engine(home), OncePerChange(network_version))
 
 
 def _node(home: Home) -> Node:

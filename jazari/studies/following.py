@@ -22,7 +22,7 @@ from jazari.studies.cards import AttestationCard, ResultCard, RunCard, result_na
 from jazari.studies.data.mapping import mapping_dict
 from jazari.studies.datasets import declaration_of, local_data_set
 from jazari.studies.decisions import ApprovalCard, Choice
-from jazari.studies.each import each
+from jazari.studies.each import OncePerChange, each
 from jazari.studies.errors import NotRunnable, RunNotFound, with_code
 from jazari.studies.inputs import fetch_inputs
 from jazari.studies.mappings import approved_mapping
@@ -43,18 +43,13 @@ AskRoot = Callable[[str], dict[str, Any]]
 """What the Root says about the run of this reference (see ``http_api``)."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Follower:
-    """An institute that follows the runs of the network.
-
-    ``network_version``: another text after each change of what is verified here, empty if that is not known. Records
-    are looked at again only when it changes: a network has many runs, and this is done every second.
-    """
+    """An institute that follows the runs of the network; it looks at records ``once`` after each change of those."""
 
     here: Here
     ask_root: AskRoot
-    network_version: Callable[[], str] = str
-    _seen: str = field(default="", init=False)
+    once: OncePerChange = field(default_factory=OncePerChange)
 
     def follow(self) -> bool:
         """Look at every run that concerns this institute; whether anything changed."""
@@ -62,12 +57,7 @@ class Follower:
         return each(steps, lambda step: step())
 
     def _look_at_records(self) -> bool:
-        version = self.network_version()
-        if version and version == self._seen:
-            return False
-        changed = each((self._note_new_runs, self._withdraw_permits), lambda step: step())
-        self._seen = version  # only now: what failed is tried again
-        return changed
+        return self.once.do(lambda: each((self._note_new_runs, self._withdraw_permits), lambda step: step()))
 
     def _note_new_runs(self) -> bool:
         known = set(Run.objects.values_list("reference", flat=True))

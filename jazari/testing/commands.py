@@ -64,7 +64,7 @@ class Commands:
 
     def argv(self, *words: str | Path) -> list[str]:
         """The command line of `jazari WORDS`."""
-        return [sys.executable, "-m", "jazari.nodes.main", *map(str, words)]
+        return [sys.executable, "-m", warm_start.MAIN, *map(str, words)]
 
     def full_environment(self) -> dict[str, str]:
         """The environment that commands see."""

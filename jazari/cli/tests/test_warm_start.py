@@ -64,3 +64,15 @@ def test_each_sees_its_own_environment(home: Path, tmp_path: Path) -> None:
 def test_one_that_takes_too_long_is_ended(home: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         warm_start.run(("dataset", "list"), {**ENVIRONMENT, "JAZARI_HOME": str(home)}, 0.001)
+
+
+def test_what_is_loaded_before_is_there_and_waits_for_the_settings() -> None:
+    program = f"""
+import importlib
+from django.conf import settings
+for name in {warm_start.LOADED!r}:
+    importlib.import_module(name)
+print(settings.configured)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert (done.stdout, done.stderr) == ("False\n", "")

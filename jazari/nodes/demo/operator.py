@@ -45,7 +45,7 @@ class Operator:
         self.history.append(_typed(("serve", "--home", home)))
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "jazari.nodes.main", "serve", "--home", str(home)],
+                [sys.executable, "-m", warm_start.MAIN, "serve", "--home", str(home)],
                 stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=self._environment(),
             )  # fmt: skip
         try:

@@ -12,6 +12,7 @@ from jazari.studies import following, operations
 from jazari.studies.cards import run_id
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.decisions import Choice
+from jazari.studies.each import OncePerChange
 from jazari.studies.engine import RunOrder
 from jazari.studies.errors import NoPermit
 from jazari.studies.following import Follower
@@ -104,7 +105,7 @@ def test_records_are_looked_at_again_when_the_network_has_changed_and_only_then(
     version, looked = ["1"], []
     of = MemoryNetwork.of
     monkeypatch.setattr(MemoryNetwork, "of", lambda self, kind, **by: looked.append(kind) or of(self, kind, **by))
-    follower = Follower(network.here("fes"), not_asked, lambda: version[0])
+    follower = Follower(network.here("fes"), not_asked, OncePerChange(lambda: version[0]))
     assert follower.follow()
     looked.clear()
     assert not follower.follow()
@@ -118,7 +119,7 @@ def test_records_are_looked_at_again_when_the_network_has_changed_and_only_then(
 
 
 def test_what_failed_is_tried_again_though_nothing_changed(network, run, monkeypatch):
-    follower = Follower(network.here("fes"), not_asked, lambda: "1")
+    follower = Follower(network.here("fes"), not_asked, OncePerChange(lambda: "1"))
     with monkeypatch.context() as broken:
         broken.setattr(following, "study_of", unwritable)
         with pytest.raises(Unavailable):
