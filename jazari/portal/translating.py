@@ -33,7 +33,7 @@ TO_REVIEW = "Not yet read by a native reader."
 FROM_CLDR = "From the Unicode CLDR."
 _LEFT_OUT = {"tests", "migrations", "testing"}
 _KEYWORDS: dict[str, tuple[object, ...] | None] = {
-    "_": None, "worded": None, "worded_many": (1, 2), "gettext": None, "gettext_lazy": None, "gettext_noop": None,
+    "_": None, "worded": None, "worded_many": (1, 1), "gettext": None, "gettext_lazy": None, "gettext_noop": None,
     "ngettext": (1, 2), "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),

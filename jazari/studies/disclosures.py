@@ -82,8 +82,6 @@ def _who_sees_totals(institutes: int) -> list[Sentence]:
         worded_many(
             "That holds unless the Root and {count} or more institutes work together against the others; all others "
             "together can always subtract their own sums from a total.",
-            "That holds unless the Root and {count} or more institutes work together against the others; all others "
-            "together can always subtract their own sums from a total.",
             max(2 * threshold(institutes) - institutes, 1),
         ),
     ]

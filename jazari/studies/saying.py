@@ -54,12 +54,11 @@ Value = str | int | Names | Figure | Untranslated | Sentence
 
 @dataclass(frozen=True)
 class Said:
-    """What a sentence was made of. ``many`` is the message for other numbers than 1, and ``count`` that number."""
+    """What a sentence was made of. ``count``: the number by which other languages choose the form of the message."""
 
     message: str
     values: dict[str, Value] = field(default_factory=dict)
-    many: str = ""
-    count: int = 1
+    count: int | None = None
 
 
 def worded(message: str, **values: Value) -> Sentence:
@@ -67,9 +66,9 @@ def worded(message: str, **values: Value) -> Sentence:
     return _sentence(Said(message, values))
 
 
-def worded_many(one: str, many: str, count: int, **values: Value) -> Sentence:
-    """``one`` or ``many`` as ``count`` asks for, which both name ``{count}``, with ``values`` in it."""
-    return _sentence(Said(one, {"count": count, **values}, many, count))
+def worded_many(message: str, count: int, **values: Value) -> Sentence:
+    """The same of a message that names ``{count}``: other languages than English have one for each of their plurals."""
+    return _sentence(Said(message, {"count": count, **values}, count))
 
 
 def names(items: Iterable[str], between: str = ", ") -> Names:
@@ -83,8 +82,7 @@ def figure(number: float, spec: str = "g") -> Figure:
 
 
 def _sentence(said: Said) -> Sentence:
-    message = said.many if said.many and said.count != 1 else said.message
     # What is put in is not read again, so braces in a name mean nothing.
-    sentence = Sentence(message.format(**said.values))
+    sentence = Sentence(said.message.format(**said.values))
     sentence.said = said
     return sentence

@@ -29,7 +29,7 @@ def spoken(sentence: str) -> SafeString:
 
 
 def _message(said: Said) -> str:
-    return ngettext(said.message, said.many, said.count) if said.many else gettext(said.message)
+    return gettext(said.message) if said.count is None else ngettext(said.message, said.message, said.count)
 
 
 def _shown(value: Value) -> SafeString:

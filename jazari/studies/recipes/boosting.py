@@ -137,8 +137,6 @@ def _tree_sums(layout: Layout) -> Sentence:
     return worded_many(
         "In up to {count} rounds, for groups of rows that the trees so far make: how many rows are in each of {bins} "
         "bins of {predictors}, and how far the model is off there in sum.",
-        "In up to {count} rounds, for groups of rows that the trees so far make: how many rows are in each of {bins} "
-        "bins of {predictors}, and how far the model is off there in sum.",
         parameters.trees * parameters.depth,
         bins=sum(feature.bins + 1 for feature in layout.features),
         predictors=names(parameters.predictors),

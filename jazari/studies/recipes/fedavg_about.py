@@ -62,8 +62,6 @@ def _rounds(design: NetDesign) -> Sentence:
     return worded_many(
         "In each of {count} rounds, how a network of {size} numbers changes when it is trained on those rows, times "
         "their number, and the sum of its losses there (each up to {most}).",
-        "In each of {count} rounds, how a network of {size} numbers changes when it is trained on those rows, times "
-        "their number, and the sum of its losses there (each up to {most}).",
         design.parameters.rounds,
         size=design.size,
         most=figure(LOSS_CAP),

@@ -149,8 +149,6 @@ class Kmeans:
             worded_many(
                 "For each of {clusters} clusters, in up to {count} rounds: how many rows are in it, their sums of "
                 "{variables}, and the sum of their squared distances from a centre that is nobody's data.",
-                "For each of {clusters} clusters, in up to {count} rounds: how many rows are in it, their sums of "
-                "{variables}, and the sum of their squared distances from a centre that is nobody's data.",
                 parameters.max_iterations,
                 clusters=parameters.clusters,
                 variables=listed,

@@ -137,7 +137,6 @@ def complete_data_sets(institutes: int, variables: Names) -> Sentence:
     """What leaves about rows without a missing value, of so many data sets."""
     return worded_many(
         "How many rows and subjects of each of the {count} data sets have no missing value in {variables}.",
-        "How many rows and subjects of each of the {count} data sets have no missing value in {variables}.",
         institutes,
         variables=variables,
     )

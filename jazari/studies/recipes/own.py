@@ -30,8 +30,6 @@ def _sentence(name: str, institute: str, levels: list[str]) -> Sentence:
         return worded_many(
             "Only {institute} has data with {name} = {levels} and {count} more: every figure of that group is "
             "{institute}'s own and names it, whatever the floor.",
-            "Only {institute} has data with {name} = {levels} and {count} more: every figure of that group is "
-            "{institute}'s own and names it, whatever the floor.",
             more,
             institute=institute,
             name=name,

@@ -24,18 +24,18 @@ import sys, pathlib
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.participant import Participant
 folder = pathlib.Path(sys.argv[1])
-print("ready", flush=True)
 coordinator = Coordinator.open(folder / "runs", "r-1")
 participants = {n: Participant(folder / "sites" / n / "engine", n) for n in coordinator.order.participants}
 while pending := coordinator.pending():
     request = coordinator.request()
     for name in pending:
         coordinator.receive(name, participants[name].answer("r-1", request))
+        print("one more answer", flush=True)
 """
 
 
 def run_until_killed(folder: Path, seconds: float) -> None:
-    """Drive the run in another process and kill -9 it after so long."""
+    """Drive the run in another process and kill -9 it so long after one more answer."""
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(folder)], env=environment, stdout=subprocess.PIPE
@@ -54,11 +54,12 @@ def test_kill_9_at_any_moment(tmp_path: Path) -> None:
     coordinator = Coordinator(tmp_path / "runs", make_order(study))
     source = random.Random(1)
     seen: dict[Path, bytes] = {}
-    for _ in range(12):
-        run_until_killed(tmp_path, source.random() * 0.12)
+    for _ in range(8):
+        run_until_killed(tmp_path, source.random() * 0.06)
         files = [p for p in tmp_path.rglob("*") if p.suffix in (".answer", ".total") and not p.name.startswith(".")]
         for path, before in seen.items():
             assert path.read_bytes() == before
+        assert len(files) > len(seen), "it was killed before it did anything"
         seen |= {path: path.read_bytes() for path in files}
     drive(coordinator, {name: site.participant() for name, site in sites.items()})
     outcome = coordinator.outcome()

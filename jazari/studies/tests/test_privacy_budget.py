@@ -36,6 +36,7 @@ import sys, pathlib
 from jazari.studies.errors import BudgetSpent
 from jazari.studies.privacy.budget import Budget, Spending
 budget = Budget(pathlib.Path(sys.argv[1]))
+budget.account("soil")  # what is loaded at the first use is there before the first payment
 print("ready", flush=True)
 for number in range(int(sys.argv[3])):
     try:
