@@ -14,9 +14,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 MAIN = "jazari.nodes.main"  # of a higher slice, so by its name
 LOADED = (
@@ -45,6 +47,8 @@ LOADED = (
 """Nothing that reads a home, settings or the environment when it is loaded."""
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(list(LOADED))
+_one_at_a_time = threading.Lock()
+"""A start also asks how the processes of other threads ended, which can be read only once: the other then reads 255."""
 
 
 class Ended(NamedTuple):
@@ -62,13 +66,16 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], timeout: float
         process = _context.Process(
             target=_command, args=(list(arguments), dict(environment), str(Path.cwd()), str(out), str(err))
         )
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
+        with _one_at_a_time:
+            process.start()
+        in_time = wait([process.sentinel], timeout)
+        with _one_at_a_time:
+            if not in_time:
+                process.kill()
             process.join()
+        if not in_time:
             raise subprocess.TimeoutExpired(["jazari", *arguments], timeout)
-        return Ended(process.exitcode, _text(out), _text(err))
+        return Ended(cast(int, process.exitcode), _text(out), _text(err))
 
 
 def _text(path: Path) -> str:

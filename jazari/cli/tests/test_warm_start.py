@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -52,6 +56,21 @@ def test_it_ends_and_says_the_same(home: Path, words: tuple[str, ...]) -> None:
     warm = warm_start.run(words, {**ENVIRONMENT, "JAZARI_HOME": str(home)}, 60)
     assert warm == _from_nothing(*words, home=home)
     assert warm.out or warm.err
+
+
+def test_of_several_at_once_each_ends_with_its_own_status(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start reads how others ended, which can be read once; here that takes long enough for two threads to meet."""
+    read, delays = forkserver.read_signed, random.Random(1)
+
+    def slowly(descriptor: int) -> int:
+        time.sleep(delays.random() * 0.1)
+        return read(descriptor)
+
+    monkeypatch.setattr(forkserver, "read_signed", slowly)
+    environment, typed = {**ENVIRONMENT, "JAZARI_HOME": str(home)}, [("--help",), ("study", "nonsense")] * 18
+    with ThreadPoolExecutor(6) as people:
+        ended = list(people.map(lambda words: warm_start.run(words, environment, 60), typed))
+    assert [one.status for one in ended] == [0, 2] * 18
 
 
 def test_each_sees_its_own_environment(home: Path, tmp_path: Path) -> None:
