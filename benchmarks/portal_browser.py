@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-CHROMIUM = Path("/usr/bin/chromium")
-_OPTIONS = (
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+from jazari.testing.chromium import CHROMIUM, OPTIONS
+
 BITS_A_SECOND = 256_000
 ROUND_TRIP_MS = 600
 _PATIENCE_MS = 120_000
@@ -49,7 +45,7 @@ def look(url: str, *, slow: bool) -> Shown:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(_OPTIONS))
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
         try:
             page = browser.new_context(locale="fr-FR").new_page()
             wire, sizes = page.context.new_cdp_session(page), _watch(page)

@@ -17,19 +17,11 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from jazari.settings.home import Home, NodeConfig
+from jazari.testing.chromium import CHROMIUM, OPTIONS
 from jazari.testing.network import free_ports
 from jazari.testing.waiting import until
 from tests.browser.looking import Looker
 
-CHROMIUM = Path("/usr/bin/chromium")
-OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 ROOT = Path(__file__).parents[2]
 TITLES = {
     "fr": "Institut de Rabat",
@@ -45,8 +37,8 @@ def browser() -> Iterator[Browser]:
     """Chromium without a screen; the test skips where it is not installed, but fails where CI=true."""
     if not CHROMIUM.exists():
         if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("/usr/bin/chromium is missing and CI=true says that the browser tests must run")
-        pytest.skip("/usr/bin/chromium is not installed: nothing was looked at in a browser")
+            pytest.fail(f"{CHROMIUM} is missing and CI=true says that the browser tests must run")
+        pytest.skip(f"{CHROMIUM} is not installed: nothing was looked at in a browser")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
         yield started
