@@ -68,12 +68,11 @@ def run(options: Options) -> Outcome:
     brisk, slow = paced(10, 16), paced(200, found.size.events)
     with upstream() as direct, gateway_home(direct.url, (PLAIN, brisk, slow)) as home:
         _starts(found, home)
-        with _running(home) as program:
-            with _served(BARE, "gateway_bare", direct.url) as bare:
-                _capacity(found, direct, bare, home.target, program)
-                _latency(found, direct, bare, home.target, brisk)
+        with _running(home) as program, _served(BARE, "gateway_bare", direct.url) as bare:
+            _capacity(found, direct, bare, home.target, program)
+            _latency(found, direct, bare, home.target, brisk)
             _streams(found, direct, home.target, slow)
-            _beside_litellm(found, direct, home.target, options.litellm)
+            _beside_litellm(found, direct, bare, home.target, options.litellm)
         _memory(found, home)
     return gateway_findings.outcome(found)
 
@@ -158,8 +157,8 @@ def _memory(found: Found, home: GatewayHome) -> None:
     found.receipts = home.receipts() - before
 
 
-def _beside_litellm(found: Found, direct: Target, gateway: Target, program: Path | None) -> None:
-    """Capacity, and latency at half of what LiteLLM answers at most, where all three keep up."""
+def _beside_litellm(found: Found, direct: Target, bare: Target, gateway: Target, program: Path | None) -> None:
+    """Capacity, and latency at half of what LiteLLM answers at most, where all of them keep up."""
     if program is None:
         found.litellm_missing = "not measured: give --litellm PATH/TO/bin/litellm"
         return
@@ -171,7 +170,7 @@ def _beside_litellm(found: Found, direct: Target, gateway: Target, program: Path
             found.litellm_start = running.start_seconds
             found.capacity[target.name] = most_a_second(target, PLAIN, size.full_seconds)
             rate = found.capacity[target.name].per_second / 2
-            found.beside_litellm = in_turn((direct, gateway, target), PLAIN, rate, size.seconds, size.rounds)
+            found.beside_litellm = in_turn((direct, bare, gateway, target), PLAIN, rate, size.seconds, size.rounds)
             found.memory["LiteLLM after load"] = running.memory()
     except NotStarted as error:
         found.litellm_missing = f"not measured: {error}"

@@ -7,6 +7,7 @@ what it has begun, streams too, for ``DRAIN_SECONDS``.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import resource
 import socket
@@ -108,6 +109,9 @@ async def serve(home: Home, config: GatewayConfig, listener: socket.socket) -> N
     from jazari.gateway.proxy.running import running
 
     async with running(home, config) as live, show_life(home.run / "gateway.alive"):
+        # What was made so far stays: looking through it for garbage again would hold up every call meanwhile.
+        gc.collect()
+        gc.freeze()
         await create_server(home, config, live, most=most).serve([listener])
 
 

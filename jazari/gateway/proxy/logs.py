@@ -32,6 +32,9 @@ def log_to(stream: TextIO) -> logging.Handler:
     """Write what the gateway says, and warnings of libraries, to ``stream`` from now on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
+    # Nothing of ours tells thread or process, which would be looked up for every line (Python's logging HOWTO,
+    # "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger().addHandler(handler)
     logging.getLogger("jazari.gateway").setLevel(logging.INFO)
     return handler

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from jazari.catalog.queries import catalogue_version
 from jazari.core.errors import JazariError
 from jazari.federation import blocking
 from jazari.gateway.addresses import Reach
@@ -62,8 +63,9 @@ async def running(home: Home, config: GatewayConfig) -> AsyncIterator[Live]:
         }
         node = Node(home.namespace, home.is_root)
         live = Live(config, providers, Ledger(journal), Metrics(), node=node, traces=traces, engines=engines)
-        await _look(live, home)
-        chores = ((LOOK_SECONDS, _look), (LOOK_SECONDS, _renewal(identity)), (SYNC_SECONDS, _sync),
+        look = Look()
+        await look(live, home)
+        chores = ((LOOK_SECONDS, look), (LOOK_SECONDS, _renewal(identity)), (SYNC_SECONDS, _sync),
                   (ANCHOR_SECONDS, _anchor))  # fmt: skip
         for seconds, chore in chores:
             task = asyncio.create_task(_repeat(seconds, chore, live, home))
@@ -108,15 +110,27 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _look(live: Live, home: Home) -> None:
-    """Read keys and policy again, beside the event loop."""
-    live.swap_in(*await blocking.run(blocking.QUICK, _read, home, live.config, live.keys))
-    live.limiter.prune(time.monotonic())
+class Look:
+    """What the gateway decides by, read beside the event loop; what has not changed is not read again."""
 
+    def __init__(self) -> None:
+        self._seen: tuple[str, Directory | None] | None = None
 
-def _read(home: Home, config: GatewayConfig, known: KeySnapshot) -> tuple[Knowledge, KeySnapshot, Directory | None]:
-    directory = _directory(home)
-    return read_knowledge(config, home.namespace, directory), newer_snapshot(known), directory
+    async def __call__(self, live: Live, home: Home) -> None:
+        """Read keys and policy again."""
+        live.swap_in(*await blocking.run(blocking.QUICK, self.read, home, live))
+        live.limiter.prune(time.monotonic())
+
+    def read(self, home: Home, live: Live) -> tuple[Knowledge, KeySnapshot, Directory | None]:
+        """What is known now; the same objects as ``live`` has where nothing has changed. Asks the database."""
+        keys, directory = newer_snapshot(live.keys), _directory(home)
+        # The version first: a change while the rest is read shows at the next look.
+        now = (catalogue_version(), directory)
+        if self._seen == now:
+            return live.knowledge, keys, directory
+        knowledge = read_knowledge(live.config, home.namespace, directory)
+        self._seen = now
+        return knowledge, keys, directory
 
 
 def _directory(home: Home) -> Directory | None:
