@@ -24,6 +24,11 @@ def meaning_of(code: str) -> str:
     return gettext(message) if message and get_language() != "en" else ""
 
 
+def meaning_in(sentence: str) -> str:
+    """What the code that stands in ``sentence`` means, as ``meaning_of``; empty where none does."""
+    return meaning_of(_code_in(sentence))
+
+
 def explained(sentence: str, code: str = "") -> SafeString:
     """``sentence``, marked as the English that it is, after what it means by its ``code`` or one that stands in it."""
     english = format_html('<span lang="en" dir="ltr">{}</span>', sentence)
@@ -338,5 +343,21 @@ MEANINGS: dict[str, str] = {
         ["gateway.bad-key", "gateway.expired-key", "gateway.revoked-key", "gateway.no-secret"],
         _("The key or secret that this needs is not valid any more, or not there: tell an operator."),
     ),
+    "policy.no-policy": _("This node has no residency policy, so nothing may be sent."),
+    "policy.policy-expired": _("The residency policy is past its date: its next version is to be published."),
+    "policy.no-facts": _("Nobody attests who runs this provider and where."),
+    "policy.issuer-not-named": _("The policy does not name who attests this among those whose word counts."),
+    "policy.facts-expired": _("What is attested about this provider is past its date."),
+    "policy.no-rule": _("The policy has no rule for such data, so they go nowhere."),
+    "policy.operator-not-allowed": _("Its operator is under the law of a country that the policy does not allow."),
+    "policy.hosting-unknown": _("Where it is hosted is unknown."),
+    "policy.hosting-not-allowed": _("It is hosted in a country that the policy does not allow."),
+    "policy.keeping-unknown": _("How long it keeps prompts is unknown."),
+    "policy.kept-too-long": _("It keeps prompts for longer than the policy allows."),
+    "policy.training-unknown": _("Whether it trains on prompts is unknown."),
+    "policy.trains-on-prompts": _("It trains on prompts, which the policy does not allow."),
+    "policy.not-passed-on": _("A call that came from another institute is not sent on to a third one."),
+    "policy.beyond-offer": _("Calls of other institutes do not go to this provider, as the offer promises."),
+    "policy.allowed": _("A rule of the policy allows it."),
 }
-"""By code the message to translate."""
+"""By code the message to translate; ``policy.`` and the reason of a decision of the gateway stand for that reason."""

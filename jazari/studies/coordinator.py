@@ -36,6 +36,7 @@ from jazari.studies.errors import (
 from jazari.studies.messages import Message, check_run_id, decode, encode
 from jazari.studies.rounds import Fold, included_in, total_bytes, transcript_digest
 from jazari.studies.run_folder import RunFolder, written
+from jazari.studies.run_messages import CANCELLED, FINISHED, LATE, NO_RESULT, REFUSED_ROUND, WAITING, listed
 from jazari.studies.secure.fixed_point import resolution_of
 from jazari.studies.secure.rules import fewest
 
@@ -186,11 +187,11 @@ class Coordinator:
         before, missing = (self._files.totals(), self.step()), self._pending()
         self._settle(late=True)
         if self._files.end() is None and before == (self._files.totals(), self.step()):
-            self._files.store_end("failed", _late(before[0] + 1, missing))
+            self._files.store_end("failed", LATE.format(round=before[0] + 1, institutes=listed(missing)))
 
     def cancel(self, reason: str = "") -> None:
         """End the run as cancelled; harmless when it has ended."""
-        self._stop("cancelled", reason or "The run was cancelled.")
+        self._stop("cancelled", reason or CANCELLED)
 
     def fail(self, message: str) -> None:
         """End the run as failed with one plain sentence; harmless when it has ended."""
@@ -205,7 +206,7 @@ class Coordinator:
             run=self.order.run,
             state=state,
             round=max(totals, 1) if end else totals + 1,
-            message=end["message"] if end else f"Round {totals + 1}: waiting for {', '.join(pending)}.",
+            message=end["message"] if end else WAITING.format(round=totals + 1, institutes=listed(pending)),
             answered=self._answered(),
             pending=pending,
         )
@@ -271,7 +272,7 @@ class Coordinator:
         if self._files.end() or message.round < current or answered:
             return
         code = message.text if _CODE.fullmatch(message.text) else "studies.failed"
-        self._files.store_end("failed", f"{namespace} refused round {current} ({code}): its audit trail says why.")
+        self._files.store_end("failed", REFUSED_ROUND.format(institute=namespace, round=current, code=code))
 
     def _take_confirmation(self, namespace: str, message: Message) -> None:
         end = self._files.end()
@@ -312,11 +313,9 @@ class Coordinator:
         if state.failure:
             self._files.store_end("failed", state.failure)
         elif state.done:
-            self._files.store_end("finished", f"Finished after {totals} rounds.")
+            self._files.store_end("finished", FINISHED.format(rounds=totals))
         elif totals >= min(self.order.max_rounds, self._study.max_rounds):
-            self._files.store_end(
-                "failed", f"There is no result after {totals} rounds: propose the study with more rounds."
-            )
+            self._files.store_end("failed", NO_RESULT.format(rounds=totals))
         else:
             return False
         return True
@@ -373,11 +372,6 @@ def _check_order(order: RunOrder) -> StudyText:
     if study.secure_aggregation:
         fewest(len(order.participants), study.minimum_institutes)
     return study
-
-
-def _late(number: int, missing: tuple[str, ...]) -> str:
-    return (f"Round {number} was not answered in time by {', '.join(missing)}: run the study again when "
-            "they are back.")  # fmt: skip
 
 
 def _now() -> str:

@@ -93,7 +93,7 @@ class Shared:
     """``agreed``: the variables that all data sets have and mean alike; ``differ``: why others cannot be used here."""
 
     agreed: tuple[AgreedVariable, ...]
-    differ: dict[str, str]
+    differ: dict[str, JazariError]
 
 
 def shared_variables(cards: Mapping[str, Mapping[str, Any]]) -> Shared:
@@ -104,12 +104,12 @@ def shared_variables(cards: Mapping[str, Mapping[str, Any]]) -> Shared:
     schemas = {institute: schema_of_card(card) for institute, card in cards.items()}
     names = dict.fromkeys(v.name for schema in schemas.values() for v in schema.variables if v.kind != "identifier")
     agreed: list[AgreedVariable] = []
-    differ: dict[str, str] = {}
+    differ: dict[str, JazariError] = {}
     for name in names:
         try:
             agreed += agree_variables(schemas, [name])
         except JazariError as error:
-            differ[name] = str(error)
+            differ[name] = error
     return Shared(tuple(agreed), differ)
 
 

@@ -17,6 +17,7 @@ from jazari.studies.following import new_row
 from jazari.studies.models import Run
 from jazari.studies.operations import Here
 from jazari.studies.overview import Study, run_problem, study_of
+from jazari.studies.run_messages import NOT_APPROVED, WITHDRAWN
 from jazari.trust.records import Record
 
 
@@ -89,14 +90,14 @@ class Driver:
 
     def _must_end(self, row: Run, study: Study) -> str:
         if study.withdrawn or self.here.records.is_withdrawn(row.reference):
-            return f"{study.proposer} withdrew it."
+            return WITHDRAWN.format(institute=study.proposer)
         entries = self.here.directory().entries
         for institute in row.participants:
             if institute in entries and entries[institute].status == "revoked":
                 continue  # it withdrew nothing: the engine was told, and fails the run (see _shut_out_revoked)
             mine = study.decisions.get(institute)
             if mine is None or mine.choice is not Choice.APPROVE:
-                return f"{institute} withdrew its approval."
+                return NOT_APPROVED.format(institute=institute)
         return ""
 
     def _end(self, row: Run, state: str, message: str) -> None:

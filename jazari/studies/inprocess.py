@@ -15,6 +15,7 @@ from jazari.core.files import write_private
 from jazari.studies.coordinator import Coordinator
 from jazari.studies.engine import EngineStatus, Outcome, RunOrder
 from jazari.studies.errors import RunConflict
+from jazari.studies.run_messages import NOT_ALLOWED, SHUT_OUT
 
 LOOP_SECONDS = 0.02
 RETRY_SECONDS = 0.1
@@ -62,7 +63,7 @@ class InProcessEngine:
         for path in self._folder.glob("*/order.json"):
             coordinator = Coordinator.open(self._folder, path.parent.name)
             if namespace in coordinator.order.participants:
-                coordinator.fail(f"{namespace} may not take part any more: order the run without it.")
+                coordinator.fail(SHUT_OUT.format(institutes=namespace))
 
     def close(self) -> None:
         """Stop driving, as if this process had died: runs stay as they are on disk."""
@@ -131,4 +132,4 @@ class _Driver(threading.Thread):
         try:
             self._coordinator.receive(namespace, answer)
         except JazariError as error:
-            self._coordinator.fail(f"{namespace} sent what the study does not allow: {error}")
+            self._coordinator.fail(NOT_ALLOWED.format(institute=namespace, detail=error))

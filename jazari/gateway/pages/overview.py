@@ -85,7 +85,7 @@ def explain(request: HttpRequest) -> HttpResponseBase:
             targets = [
                 {
                     "report": one,
-                    "sentence": known.problems.get(one.provider) or one.decision.sentence,
+                    "problem": known.problems.get(one.provider),
                     "health": state.health(one.provider) if state else "",
                 }
                 for one in explanation.targets

@@ -10,6 +10,8 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from jazari.gateway.policy import Decision
+from jazari.gateway.receipts import INTERRUPTED
 from jazari.gateway.scopes import credits_text
 from jazari.gateway.words import DataClass
 
@@ -20,6 +22,22 @@ DATA_CLASSES: dict[str, Promise | str] = {
     DataClass.INTERNAL: _("internal"),
     DataClass.PERSONAL: _("personal"),
     DataClass.SECRET: _("secret"),
+}
+_OUTCOMES: dict[str, Promise | str] = {
+    "answered": _("answered"),
+    "refused": _("refused"),
+    "failed": _("failed"),
+    "client left": _("the client left"),
+    "broken off": _("broken off"),
+    INTERRUPTED: _("cut off when the gateway stopped"),
+    "bad answer": _("no valid answer"),
+    "silent": _("no answer in time"),
+    "not reached": _("not reached"),
+    "busy": _("too busy"),
+    "cut by a drill": _("cut off by a drill"),
+    "declined": _("declined"),
+    "not itself": _("showed another certificate than its own"),
+    "connection closed": _("closed the connection"),
 }
 _KEY_STATES: dict[str, Promise | str] = {
     "open": _("opens"),
@@ -58,6 +76,18 @@ def country(code: str) -> str:
 def data_class(word: str) -> Promise | str:
     """A class of data in the reader's language."""
     return DATA_CLASSES.get(word, word)
+
+
+@register.filter
+def outcome(word: str) -> Promise | str:
+    """How a call or an attempt ended."""
+    return _OUTCOMES.get(word, word)
+
+
+@register.filter
+def reason(decision: Decision) -> str:
+    """The code by which the portal knows what a decision means (``explained``)."""
+    return f"policy.{decision.code}"
 
 
 @register.filter

@@ -88,6 +88,14 @@ def test_the_explanation_is_that_of_the_command(home: Home, people: People) -> N
         assert people.client(Role.MEMBER).get(reverse("gateway:explain") + query).status_code == 400
 
 
+def test_why_the_policy_refuses_is_in_the_language_of_the_reader(home: Home, people: People) -> None:
+    publish(first={"hosting": ["FR"], "keeps": 3, "trains_on_prompts": None})
+    asked = f"{reverse('gateway:explain')}?route=chat&data_class=secret"
+    shown = people.client(Role.MEMBER, language="fr").get(asked).content.decode()
+    assert "La politique n’a pas de règle pour de telles données" in shown
+    assert '<span lang="en" dir="ltr">The policy has no rule for secret data' in shown
+
+
 def test_the_running_gateway_tells_how_it_is_doing(portal: Home, people: People) -> None:
     text = toml({"first": "http://127.0.0.1:9/v1", "second": "http://127.0.0.1:9/v1"})
     with GatewayUnderTest(portal.path / "gateway", text) as gateway:

@@ -58,6 +58,12 @@ def explained(problem: JazariError | str, code: str = "") -> SafeString:
 
 
 @register.filter
+def meaning_in(sentence: str) -> str:
+    """What the code in a sentence means in the reader's language; empty in English, and where there is none."""
+    return meanings.meaning_in(sentence)
+
+
+@register.filter
 def form_problem(problem: ValidationError) -> SafeString | str:
     """A problem of a whole form: an error of ours where that is its code, else a text in the reader's language."""
     sentence = str(next(iter(problem)))

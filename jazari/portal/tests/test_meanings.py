@@ -14,12 +14,13 @@ from django.utils.html import strip_tags
 from django.utils.translation import override
 
 from jazari.core.errors import BadIdentifier, JazariError, known_errors
+from jazari.gateway.policy import Reason
 from jazari.portal.meanings import MEANINGS, meaning_of
 from jazari.portal.templatetags.portal import explained
 
 PACKAGE = Path(__file__).parents[2]
-WITHOUT_CLASS = {"studies.internal"}
-"""What an institute's engine says of an error that is none of ours."""
+WITHOUT_CLASS = {"studies.internal", *(f"policy.{reason}" for reason in Reason)}
+"""What an institute's engine says of an error that is none of ours; decisions of the gateway, which are no errors."""
 ON_NO_PAGE = {
     "studies.failed": "a family: what is raised has a code of its own",
     "studies.engine": "a family",

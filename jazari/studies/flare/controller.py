@@ -23,6 +23,7 @@ from jazari.studies.flare import jobs
 from jazari.studies.flare.exchange import RootExchange
 from jazari.studies.flare.inbox import Inbox
 from jazari.studies.flare.live import Live, write_live
+from jazari.studies.run_messages import NOT_ALLOWED
 
 CONFIRMATION_SECONDS = 30.0
 _CHECK_SECONDS = 0.5
@@ -169,7 +170,7 @@ class RoundController(Controller):
                 self._coordinator.receive(name, answer)
                 exchange.finish()
         except JazariError as error:
-            self._coordinator.fail(f"{name} sent what the study does not allow: {error}")
+            self._coordinator.fail(NOT_ALLOWED.format(institute=name, detail=error))
             return b""
         return piece
 

@@ -13,6 +13,7 @@ from jazari.studies.coordinator import Coordinator
 from jazari.studies.engine import EngineStatus, Outcome, RunOrder
 from jazari.studies.errors import RunConflict
 from jazari.studies.flare import notes, pins
+from jazari.studies.run_messages import NOT_SERVED, SHUT_OUT
 
 
 class FlareEngine:
@@ -39,10 +40,7 @@ class FlareEngine:
         status = Coordinator.open(self._runs, run).tick()
         if status.ended:
             return status
-        if not notes.is_alive(self._engine):
-            note = "The engine server is not running: start it with `jazari serve`."
-        else:
-            note = notes.read_note(self._engine, run)
+        note = notes.read_note(self._engine, run) if notes.is_alive(self._engine) else NOT_SERVED
         return status.model_copy(update={"message": note}) if note else status
 
     def outcome(self, run: str) -> Outcome:
@@ -64,4 +62,4 @@ class FlareEngine:
     def _fail_without(self, namespace: str, run: str) -> None:
         coordinator = Coordinator.open(self._runs, run)
         if namespace in coordinator.order.participants:
-            coordinator.fail(f"{namespace} may not take part any more: order the run without it.")
+            coordinator.fail(SHUT_OUT.format(institutes=namespace))

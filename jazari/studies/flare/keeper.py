@@ -29,6 +29,7 @@ from jazari.studies.flare import notes
 from jazari.studies.flare.attempts import FETCH_SECONDS, LONGEST_FETCH_SECONDS, Attempt, FlareJobs, Problem, retry_delay
 from jazari.studies.flare.live import read_live
 from jazari.studies.flare.pins import PinBoard
+from jazari.studies.run_messages import CONNECTING, NOT_RUN, PERMITTING, REFUSED, SHUT_OUT, listed
 
 LOOP_SECONDS = 0.2
 TIDY_SECONDS = 60.0
@@ -114,7 +115,7 @@ class Keeper:
             self._wind_up(run, kept, status.state == "finished")
             return
         if gone := self._gone(kept):
-            kept.coordinator.fail(f"{_names(gone)} may not take part any more: order the run without them.")
+            kept.coordinator.fail(SHUT_OUT.format(institutes=listed(gone)))
         elif kept.attempt is None:
             self._try(run, kept, status.round)
         elif problem := self._problem(run, kept, kept.attempt, status.pending):
@@ -133,10 +134,7 @@ class Keeper:
         if not here:
             return
         if kept.attempts >= ATTEMPTS_PER_ROUND:
-            kept.coordinator.fail(
-                f"Round {round_number} could not be run in {kept.attempts} attempts: "
-                "look at the engine's log, then order the run again."
-            )
+            kept.coordinator.fail(NOT_RUN.format(round=round_number, attempts=kept.attempts))
             return
         kept.attempt = self._flare.submit(run, here, kept.needs_all or not kept.coordinator.may_go_on_without(here[:1]))
         kept.attempt.patience = min(FETCH_SECONDS * 2**kept.cuts, LONGEST_FETCH_SECONDS)
@@ -152,7 +150,7 @@ class Keeper:
         waited = kept.absent_for(bool(absent))
         if not absent:
             return here, ()
-        notes.write_note(self._engine, run, f"Waiting for {_names(list(absent))} to connect.")
+        notes.write_note(self._engine, run, CONNECTING.format(institutes=listed(absent)))
         patience = min(ABSENT_SECONDS, kept.coordinator.order.round_deadline_seconds / 4)
         useful = set(here) & set(kept.coordinator.pending())
         if waited < patience or not useful or not kept.coordinator.may_go_on_without(absent):
@@ -165,10 +163,10 @@ class Keeper:
         for name, code in refusals.items():
             # The institute's worker may not have seen the run's record yet; anything else is final.
             if code != NoPermit.code or time.monotonic() - attempt.started > _patience(kept):
-                kept.coordinator.fail(f"{name} refused this run ({code}): ask its steward.")
+                kept.coordinator.fail(REFUSED.format(institute=name, code=code))
                 return Problem(f"refused by {name}")
         if refusals:
-            notes.write_note(self._engine, run, f"Waiting for the permit of {_names(list(refusals))}.")
+            notes.write_note(self._engine, run, PERMITTING.format(institutes=listed(refusals)))
         problem = self._flare.problem(attempt, read_live(self._engine, run), awaited)
         return None if refusals and problem and problem.line and not problem.reached else problem
 
@@ -211,7 +209,3 @@ class Keeper:
 def _patience(kept: _Kept) -> float:
     """Seconds that an institute's worker has to write a permit: less where rounds are short."""
     return min(PERMIT_SECONDS, kept.coordinator.order.round_deadline_seconds / 2)
-
-
-def _names(names: list[str]) -> str:
-    return ", ".join(names)

@@ -10,10 +10,12 @@ from django.views.decorators.http import require_safe
 
 from jazari.accounts.access import public, same_for_all
 from jazari.federation.answers import plain_errors
+from jazari.studies.agreement import parse_study
 from jazari.studies.cards import run_id
 from jazari.studies.errors import StudyNotFound
 from jazari.studies.operations import Here
 from jazari.studies.pages.node import reference, this_node, titles
+from jazari.studies.privacy.terms import privacy_sentence
 from jazari.studies.queries import result_facts
 from jazari.studies.result_view import attestations_of, charts_for, tables_for
 from jazari.trust.records import Record
@@ -40,6 +42,7 @@ def result(request: HttpRequest, namespace: str, name: str, version: int) -> Htt
         "provenance": provenance,
         "names": titles(node),
         "attested": attested,
+        "privacy": _privacy(node, record),
         "disagree": [one["name"] for one in attested if one["agrees"] is False],
         "file": file,
         "withdrawn": node.records.is_withdrawn(record.ref),
@@ -48,6 +51,16 @@ def result(request: HttpRequest, namespace: str, name: str, version: int) -> Htt
     if not context["large"]:
         context |= _values(node, record.ref, provenance["recipe"])
     return render(request, "studies/result.html", context)
+
+
+def _privacy(node: Here, record: Record) -> str:
+    """What the card says about noise, as a sentence that a page can translate where it is the one that is due."""
+    told, provenance = str(record.card["privacy"]), record.card["provenance"]
+    study = node.records.get(provenance["study"])
+    if study is None:
+        return told
+    due = privacy_sentence(parse_study(study.card).privacy, len(provenance["participants"]))
+    return due if due == told else told
 
 
 def _values(node: Here, ref: str, recipe: str) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jazari.studies.saying import Sentence, figure, worded, worded_many
+
 Mechanism = Literal["laplace", "gaussian"]
 UNIT = "subject"
 """What is protected: all rows (up to the agreed number) of one subject at one institute, there or not there."""
-NO_NOISE = "no noise was added; cells below the floor were left out"
+NO_NOISE = worded("no noise was added; cells below the floor were left out")
 MOST_EPSILON = 10.0
 """Beyond, a subject's presence may change odds by more than 20,000: nothing that deserves to be called protected."""
 MOST_DELTA = 1e-5
@@ -64,17 +66,20 @@ class Noise(_Frozen):
     outputs: tuple[NoisyOutput, ...] = Field(min_length=1)
 
 
-def told_cost(epsilon: float, delta: float) -> str:
-    """Both as people read them; delta only where there is one."""
-    return f"{epsilon:g}" + (f" and delta {delta:g}" if delta else "")
-
-
-def privacy_sentence(terms: PrivacyTerms | None, institutes: int) -> str:
+def privacy_sentence(terms: PrivacyTerms | None, institutes: int) -> Sentence:
     """What the card of a result must say about noise: what was added, or that none was."""
     if terms is None:
         return NO_NOISE
-    rows = f"{terms.max_rows_per_subject} row" + ("s" if terms.max_rows_per_subject > 1 else "")
-    return (
-        f"{terms.method} noise at each of {institutes} institutes: epsilon {told_cost(terms.epsilon, terms.delta)} "
-        f"for each subject of an institute and run, counting at most {rows} of each"
-    )
+    most = terms.max_rows_per_subject
+    rows = worded("1 row") if most == 1 else worded_many("{count} rows", most)
+    if terms.mechanism == "gaussian":
+        return worded(
+            "discrete Gaussian noise at each of {institutes} institutes: epsilon {epsilon} and delta {delta} for each "
+            "subject of an institute and run, counting at most {rows} of each",
+            institutes=institutes, epsilon=figure(terms.epsilon), delta=figure(terms.delta), rows=rows,
+        )  # fmt: skip
+    return worded(
+        "discrete Laplace noise at each of {institutes} institutes: epsilon {epsilon} for each subject of an institute "
+        "and run, counting at most {rows} of each",
+        institutes=institutes, epsilon=figure(terms.epsilon), rows=rows,
+    )  # fmt: skip

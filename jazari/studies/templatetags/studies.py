@@ -16,6 +16,8 @@ from jazari.core.errors import JazariError
 from jazari.core.identifiers import RecordRef
 from jazari.studies import agreement
 from jazari.studies.pages import speaking, words
+from jazari.studies.run_messages import recognised as recognised_message
+from jazari.studies.saying import Sentence
 
 register = template.Library()
 
@@ -43,6 +45,12 @@ def said_at(text: str) -> datetime:
 def spoken(sentence: str) -> SafeString:
     """A sentence of a recipe in the reader's language."""
     return speaking.spoken(sentence)
+
+
+@register.filter
+def recognised(message: str) -> Sentence | None:
+    """The sentence that the message of a run is, for ``spoken``; None if it is another."""
+    return recognised_message(message)
 
 
 @register.filter

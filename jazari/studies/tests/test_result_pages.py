@@ -143,6 +143,11 @@ def test_anybody_reads_a_result_with_its_origin_and_who_attested_it(site: Site, 
     assert address("study", provenance["study"]) in page
 
 
+def test_what_a_result_says_of_noise_is_in_the_language_of_the_reader(site: Site, result: str):
+    page = anonymous().get(address("result", result), headers={"accept-language": "fr"}).content.decode()
+    assert "<dd>aucun bruit n’a été ajouté" in page
+
+
 def test_the_verification_of_a_result_is_one_click_away(site: Site, result: str):
     page = anonymous().get(address("result", result)).content.decode()
     (link,) = re.findall(r'<a role="button" href="([^"]+)">Verify it now</a>', page)
