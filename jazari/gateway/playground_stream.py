@@ -6,7 +6,7 @@ The page speaks to the portal only; nothing of a conversation is kept here.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,23 +42,28 @@ class Ask:
         return {"authorization": f"Bearer {self.secret}", "jazari-data-class": self.data_class}
 
 
-async def answer_events(home: Home, config: GatewayConfig, ask: Ask) -> AsyncIterator[bytes]:
-    """Server-sent events: ``begun``, ``piece`` by piece, ``ended`` with what it cost; or ``failed`` with a sentence.
+async def answer_events(
+    home: Home, config: GatewayConfig, ask: Ask, meaning_of: Callable[[str], str]
+) -> AsyncIterator[bytes]:
+    """Server-sent events: ``begun``, ``piece`` by piece, ``ended`` with what it cost; or ``failed`` with a sentence and
+    what its code means by ``meaning_of``.
 
     If the reader leaves, so does the call.
     """
+
+    def failed(error: JazariError) -> bytes:
+        return _event("failed", {"code": error.code, "message": str(error), "meaning": meaning_of(error.code)})
+
     try:
         with VISITORS.asking(ask.person, ask.requests_a_minute):
             async for one in _call(home, config, ask):
                 yield one
     except JazariError as error:
-        yield _event("failed", {"code": error.code, "message": str(error)})
+        yield failed(error)
     except httpx.ConnectError:
-        away = GatewayAway("No gateway answers on this node now: try again in a moment, or tell an operator.")
-        yield _event("failed", {"code": away.code, "message": str(away)})
+        yield failed(GatewayAway("No gateway answers on this node now: try again in a moment, or tell an operator."))
     except (httpx.HTTPError, ValueError):
-        broken = GatewayAway("The gateway broke off before the end of its answer: ask again.")
-        yield _event("failed", {"code": broken.code, "message": str(broken)})
+        yield failed(GatewayAway("The gateway broke off before the end of its answer: ask again."))
 
 
 async def _call(home: Home, config: GatewayConfig, ask: Ask) -> AsyncIterator[bytes]:

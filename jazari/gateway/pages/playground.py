@@ -6,11 +6,14 @@ The conversation is in the page and is sent with each question; the server keeps
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -77,10 +80,20 @@ def stream(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         errors = [str(one) for found in form.errors.values() for one in found]
         return JsonResponse({"errors": errors}, status=400)
-    events = answer_events(here.home, here.config, _ask(request, here, form))
+    events = answer_events(here.home, here.config, _ask(request, here, form), _meaning_in(get_language()))
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def _meaning_in(language: str | None) -> Callable[[str], str]:
+    """What a code means, in the language of the request: events are made when it is over."""
+
+    def meaning(code: str) -> str:
+        with override(language):
+            return render_to_string("gateway/meaning.txt", {"told": f"({code})"}).strip()
+
+    return meaning
 
 
 @require_safe

@@ -46,11 +46,11 @@ class Room:
     def __init__(self, home: Home, gateway: GatewayUnderTest, people: People) -> None:
         self.home, self.gateway, self.people = home, gateway, people
 
-    def post(self, path: str = "", role: Role = Role.MEMBER, **changes: str) -> Any:
-        return self.people.client(role).post(f"/gateway/playground/{path}", ASKED | changes)
+    def post(self, path: str = "", role: Role = Role.MEMBER, language: str = "en", **changes: str) -> Any:
+        return self.people.client(role, language=language).post(f"/gateway/playground/{path}", ASKED | changes)
 
-    def stream(self, **changes: str) -> list[tuple[str, dict[str, Any]]]:
-        answer = self.post("stream/", **changes)
+    def stream(self, language: str = "en", **changes: str) -> list[tuple[str, dict[str, Any]]]:
+        answer = self.post("stream/", language=language, **changes)
         assert answer["Content-Type"] == "text/event-stream"
         return events(answer)
 
@@ -172,7 +172,9 @@ def test_a_failure_is_the_gateways_own_sentence(room: Room, provider: OpenAILike
 def test_a_gateway_that_is_down_is_said_so(room: Room) -> None:
     give_gateway(room.home, "port = 1\n" + toml({"campus": "http://127.0.0.1:9/v1"}))
     ((name, value),) = room.stream()
-    assert (name, value["code"]) == ("failed", "gateway.away")
+    assert (name, value["code"], value["meaning"]) == ("failed", "gateway.away", "")
+    ((_, value),) = room.stream("fr")
+    assert value["meaning"].startswith("La passerelle de ce nœud ne répond pas, ou s’est interrompue")
     shown = room.post()
     assert shown.status_code == 503
     assert "gateway.away" in shown.content.decode()

@@ -27,6 +27,15 @@
     failure.hidden = false;
   }
 
+  function explain(error) {
+    const exact = document.createElement("span");
+    exact.lang = "en";
+    exact.dir = "ltr";
+    exact.textContent = `${error.message} (${error.code})`;
+    fail(error.meaning ? `${error.meaning} ${form.dataset.detail} ` : "");
+    failure.append(exact);
+  }
+
   function addFacts(item, facts) {
     const line = document.createElement("p");
     line.className = "muted";
@@ -74,7 +83,7 @@
       if (event.name === "begun") turn = addTurn(form.dataset.model, "");
       if (event.name === "piece" && turn) turn.words.textContent += event.value.text;
       if (event.name === "ended") { ended = true; addFacts(turn.item, event.value); }
-      if (event.name === "failed") fail(`${event.value.message} (${event.value.code})`);
+      if (event.name === "failed") explain(event.value);
     }
     if (!ended) {
       if (failure.hidden) fail(form.dataset.lost);
