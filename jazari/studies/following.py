@@ -34,6 +34,17 @@ from jazari.studies.permits import Permit, withdraw_permit, write_permit, write_
 from jazari.studies.privacy.payment import Payments
 from jazari.studies.privacy.terms import privacy_sentence
 from jazari.studies.provenance import provenance_of
+from jazari.studies.run_messages import (
+    APPROVED_LATE,
+    CHOSE_TO_REFUSE,
+    CHOSE_TO_WITHDRAW,
+    NO_REASON,
+    NOT_ASKED,
+    OTHER_TOTALS,
+    PERMIT_WITHDRAWN,
+    UNDECIDED,
+    listed,
+)
 from jazari.studies.secure.session import forget_session, open_session
 from jazari.trust.records import Draft, Record
 
@@ -87,10 +98,13 @@ class Follower:
     def _why_not_in(self, study: Study) -> str:
         mine = study.decisions.get(self.here.namespace)
         if self.here.namespace not in study.text.institutes:
-            return "The study does not ask this institute."
+            return NOT_ASKED
         if mine is None:
-            return "This institute has not decided on the study: the run goes on without it."
-        return f"This institute's steward chose to {mine.choice} the study: {mine.reason or 'no reason given'}"
+            return UNDECIDED
+        if mine.choice is Choice.APPROVE:
+            return APPROVED_LATE
+        message = CHOSE_TO_REFUSE if mine.choice is Choice.REFUSE else CHOSE_TO_WITHDRAW
+        return message.format(reason=mine.reason or NO_REASON)
 
     def _permit(self, record: Record, card: RunCard, study: Study) -> tuple[bool, str]:
         problem = run_problem(card, study, clock.now())
@@ -158,10 +172,7 @@ class Follower:
             return False
         withdraw_permit(self.here.engine_folder, row.run)
         forget_session(self.here.engine_folder, row.run)
-        row.permitted, row.message = (
-            False,
-            "The permit was withdrawn: the run or its approval no longer stands.",
-        )
+        row.permitted, row.message = False, PERMIT_WITHDRAWN
         row.save(update_fields=["permitted", "message"])
         _audit(self.here, "studies.permit-withdrawn", row.reference, row.message)
         return True
@@ -223,10 +234,7 @@ class Follower:
 
     def _refuse_result(self, row: Run, untrue: list[str]) -> None:
         row.state = Run.State.FAILED
-        row.message = (
-            f"The Root reports other totals than {', '.join(untrue)} received: the result is not published; "
-            "show the audit trail to the board."
-        )
+        row.message = OTHER_TOTALS.format(institutes=listed(untrue))
         row.save()
         _audit(self.here, "studies.untrue-result", row.reference, row.message)
 

@@ -35,13 +35,26 @@ NOT_APPROVED = _("{institute} withdrew its approval.")
 REFUSED = _("{institute} refused this run ({code}): ask its steward.")
 REFUSED_ROUND = _("{institute} refused round {round} ({code}): its audit trail says why.")
 
+NOT_ASKED = _("The study does not ask this institute.")
+UNDECIDED = _("This institute has not decided on the study: the run goes on without it.")
+APPROVED_LATE = _("This institute approved the study after the run was recorded: the run goes on without it.")
+CHOSE_TO_REFUSE = _("This institute's steward chose to refuse the study: {reason}")
+CHOSE_TO_WITHDRAW = _("This institute's steward chose to withdraw the study: {reason}")
+NO_REASON = _("no reason given")
+PERMIT_WITHDRAWN = _("The permit was withdrawn: the run or its approval no longer stands.")
+OTHER_TOTALS = _(
+    "The Root reports other totals than {institutes} received: the result is not published; show the audit trail to "
+    "the board."
+)
+
 _ALL = (
     WAITING, CONNECTING, PERMITTING, NOT_SERVED, FINISHED, NO_RESULT, LATE, NOT_RUN, SHUT_OUT, NOT_ALLOWED, CANCELLED,
-    WITHDRAWN, NOT_APPROVED, REFUSED, REFUSED_ROUND,
+    WITHDRAWN, NOT_APPROVED, REFUSED, REFUSED_ROUND, NOT_ASKED, UNDECIDED, APPROVED_LATE, CHOSE_TO_REFUSE,
+    CHOSE_TO_WITHDRAW, PERMIT_WITHDRAWN, OTHER_TOTALS,
 )  # fmt: skip
 _FORMS = {
     "round": r"\d+", "rounds": r"\d+", "attempts": r"\d+", "institute": r"[a-z0-9-]+", "code": r"[a-z.-]+",
-    "institutes": r"[a-z0-9-]+(?:, [a-z0-9-]+)*", "detail": r".+",
+    "institutes": r"[a-z0-9-]+(?:, [a-z0-9-]+)*", "detail": r".+", "reason": r".+",
 }  # fmt: skip
 _BETWEEN = ", "
 
@@ -65,6 +78,8 @@ def _value(name: str, told: str) -> Value:
         return Names(tuple(told.split(_BETWEEN)))
     if name == "detail":
         return Untranslated(told)
+    if told == NO_REASON:
+        return worded(told)
     return int(told) if told.isdecimal() else told
 
 

@@ -13,7 +13,8 @@ from jazari.studies.pages.speaking import spoken
 from jazari.studies.run_messages import recognised
 
 MESSAGES = sorted(
-    value for name, value in vars(run_messages).items() if name.isupper() and not name.startswith("_")
+    value for name, value in vars(run_messages).items()
+    if name.isupper() and not name.startswith("_") and name != "NO_REASON"
 )  # fmt: skip
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 NUMBERS = st.integers(min_value=1, max_value=10**6)
@@ -25,6 +26,7 @@ VALUES = {
     "code": st.sampled_from(["studies.too-similar", "studies.no-permit"]),
     "institutes": st.lists(NAMES, min_size=1, max_size=5).map(run_messages.listed),
     "detail": st.text(min_size=1),
+    "reason": st.text(min_size=1),
 }
 
 
@@ -52,6 +54,8 @@ def test_other_sentences_are_not(text: str) -> None:
     [
         ("Round 3: waiting for fes, rabat.", "Tour 3\u202f: en attente de fes et rabat."),
         ("Finished after 8 rounds.", "Terminé\u202f; nombre de tours\u202f: 8."),
+        ("This institute's steward chose to refuse the study: no reason given",
+         "Le référent des données de cet institut a choisi de refuser l’étude\u202f: aucun motif donné"),
         ("fes sent what the study does not allow: <b>", "fes a envoyé ce que l’étude ne permet pas\u202f: &lt;b&gt;"),
     ],
 )  # fmt: skip
