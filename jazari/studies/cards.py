@@ -94,7 +94,7 @@ class ResultCard(_Card):
     rounds: int = Field(ge=1, le=1000)
     seconds: float = Field(ge=0)
     floor: int = Field(ge=1)
-    privacy: str = Field(default=NO_NOISE, max_length=300)
+    privacy: str = Field(default=str(NO_NOISE), max_length=300)
     bytes_received: dict[str, int] = Field(description="bytes that each institute sent, by institute")
     secure_aggregation: bool = Field(
         default=False, description="whether the Root learned totals only; else it saw each institute's sums"
