@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from jazari.gateway.scopes import LIMITS, LONGEST_LIFE, LONGEST_OVERLAP, LONGEST_TEXT
-from jazari.gateway.templatetags.gateway import DATA_CLASSES
+from jazari.gateway.templatetags.gateway import DATA_CLASSES, OUTCOMES
 
 _CLASSES = [(str(word), text) for word, text in DATA_CLASSES.items()]
 
@@ -98,8 +98,8 @@ class ReceiptSearchForm(forms.Form):
 
     project = forms.CharField(label=_("Project"), required=False, max_length=64)
     route = forms.CharField(label=_("Route"), required=False, max_length=64)
-    outcome = forms.CharField(
-        label=_("How it ended"), required=False, max_length=64, help_text=_("A word such as answered or refused.")
+    outcome = forms.ChoiceField(
+        label=_("How it ended"), required=False, choices=[("", _("in any way")), *OUTCOMES.items()]
     )
     since = _day(_("From"))
     until = _day(_("To"))

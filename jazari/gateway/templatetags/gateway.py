@@ -23,13 +23,16 @@ DATA_CLASSES: dict[str, Promise | str] = {
     DataClass.PERSONAL: _("personal"),
     DataClass.SECRET: _("secret"),
 }
-_OUTCOMES: dict[str, Promise | str] = {
+OUTCOMES: dict[str, Promise | str] = {
     "answered": _("answered"),
     "refused": _("refused"),
     "failed": _("failed"),
     "client left": _("the client left"),
     "broken off": _("broken off"),
     INTERRUPTED: _("cut off when the gateway stopped"),
+}
+"""Of calls."""
+_OF_ATTEMPTS: dict[str, Promise | str] = {
     "bad answer": _("no valid answer"),
     "silent": _("no answer in time"),
     "not reached": _("not reached"),
@@ -81,7 +84,7 @@ def data_class(word: str) -> Promise | str:
 @register.filter
 def outcome(word: str) -> Promise | str:
     """How a call or an attempt ended."""
-    return _OUTCOMES.get(word, word)
+    return OUTCOMES.get(word) or _OF_ATTEMPTS.get(word, word)
 
 
 @register.filter

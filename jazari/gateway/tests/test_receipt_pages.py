@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from jazari.accounts.rules import Role
 from jazari.core import clock
-from jazari.gateway.errors import JournalDamaged
+from jazari.core.errors import known_errors
+from jazari.gateway.errors import JournalDamaged, ProviderFailed
 from jazari.gateway.journal import segments
+from jazari.gateway.proxy.call import ANSWERED, BROKEN, FAILED, LEFT, REFUSED
 from jazari.gateway.receipt_files import Kept, journal_folder
 from jazari.gateway.receipt_search import Wanted, search_receipts
-from jazari.gateway.receipts import new_call_id, verify
+from jazari.gateway.receipts import INTERRUPTED, new_call_id, verify
+from jazari.gateway.templatetags.gateway import OUTCOMES, outcome
 from jazari.gateway.tests.page_homes import HOSTILE, give_gateway, serve
 from jazari.settings.home import Home
 from jazari.testing.pages import People
@@ -60,7 +64,17 @@ def test_search_by_project_route_outcome_and_day(home: Home, people: People) -> 
     ):
         shown = page(people, "receipts", query)
         assert {call for call in (first, second, third) if call in shown} == found
-    assert people.client(Role.AUDITOR).get("/gateway/receipts/?since=soon").status_code == 400
+    for wrong in ("since=soon", "outcome=somehow"):
+        assert people.client(Role.AUDITOR).get(f"/gateway/receipts/?{wrong}").status_code == 400
+
+
+def test_every_way_in_which_calls_and_attempts_end_has_a_word_in_each_language() -> None:
+    failures = {found.outcome for found in known_errors().values() if issubclass(found, ProviderFailed)}
+    ends = {ANSWERED, REFUSED, FAILED, LEFT, BROKEN, INTERRUPTED}
+    assert set(OUTCOMES) == ends
+    for language in ("fr", "ar", "zgh"):
+        with override(language):
+            assert not {word for word in ends | failures if str(outcome(word)) == word}
 
 
 def test_a_search_reads_a_part_of_the_journal_and_says_where_to_go_on(home: Home) -> None:
