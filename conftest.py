@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+# As in the processes of nodes: sums of tests are then the same bits as theirs. Before anything loads numpy.
+for library in ("OPENBLAS", "OMP", "MKL"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 pytest_plugins = ["jazari.testing.databases", "jazari.testing.pages"]
 
 # Machines are noisy: how long one example took says nothing about the code.

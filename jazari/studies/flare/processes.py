@@ -17,7 +17,10 @@ from jazari.studies.flare.errors import EngineNotReady
 
 MODULE = "jazari.studies.flare.process"
 STARTER = "JAZARI_ENGINE_STARTER"
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
+_KEPT = (
+    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "SSL_CERT_DIR", "LD_LIBRARY_PATH",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ def site_command(home: Path) -> Command:
 def plain_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     """What engine processes may see of an environment: no passphrases, no database, no proxies.
 
-    Numerical libraries get one thread: sums are then the same bits on every machine, and sites sharing a
-    computer do not fight for its cores.
+    Numerical libraries get one thread, so that sites sharing a computer do not fight for its cores, and the kernels
+    that the operator chose, if any: sums are then the same bits as in any other process of that machine.
     """
     source = os.environ if source is None else source
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -128,3 +128,8 @@ def test_engine_processes_see_no_secret_of_the_node(monkeypatch, site) -> None:
     assert "secret" not in environment.values()
     assert environment["NVFLARE_SECURE_LOGGING"] == "true"
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_engine_processes_compute_with_the_kernels_that_the_operator_chose(monkeypatch, site) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert processes.site_command(site).env["OPENBLAS_CORETYPE"] == "Haswell"
