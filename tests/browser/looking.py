@@ -131,14 +131,14 @@ def look_whole(window: Window, language: str) -> None:
 
 def look_in_every_language(window: Window, namespace: str) -> None:
     """The page that is open, asked for in another tab in each language of the portal of ``namespace``."""
-    context = window.page.context
+    context, before = window.page.context, window.page.locator("html").get_attribute("lang")
     tab = Window(context.new_page(), window.origin, window.troubles)
     tab.watch()
     for language in LANGUAGES:
         speak(context, namespace, window.origin, language)
         tab.open(window.page.url.removeprefix(window.origin).partition("#")[0])
         look_whole(tab, language)
-    context.clear_cookies(name=f"{namespace}-language")
+    speak(context, namespace, window.origin, before or LANGUAGES[0])
     tab.page.close()
     assert window.troubles == []
 
