@@ -52,6 +52,12 @@ def plain_text_of(texts: Mapping[str, str]) -> str:
 
 
 @register.filter
+def isolated(text: str) -> SafeString:
+    """A text with a direction of its own, to be put into a sentence."""
+    return format_html("<bdi>{}</bdi>", text)
+
+
+@register.filter
 def explained(problem: JazariError | str, code: str = "") -> SafeString:
     """What an error means in the reader's language, then its sentence; of a sentence alone, by the code with it."""
     return meanings.explained(str(problem), problem.code if isinstance(problem, JazariError) else code)
