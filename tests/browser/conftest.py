@@ -10,26 +10,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from jazari.settings.home import Home, NodeConfig
 from jazari.testing.chromium import CHROMIUM, OPTIONS
 from jazari.testing.network import free_ports
-from jazari.testing.waiting import until
 from tests.browser.looking import Looker
+from tests.browser.portals import ROOT, running_portal
 
-ROOT = Path(__file__).parents[2]
 TITLES = {
     "fr": "Institut de Rabat",
     "ar": "معهد الرباط",
     "zgh": "ⴰⵙⵉⵏⴰⴳ ⵏ ⵔⵔⴱⴰⵟ",
     "en": "Institute of Rabat",
 }
-STOP_SECONDS = 20
 
 
 @pytest.fixture(scope="package")
@@ -66,30 +62,11 @@ def sessions(home: Home) -> dict[str, str]:
 @pytest.fixture(scope="package")
 def origin(home: Home, sessions: dict[str, str]) -> Iterator[str]:
     """The address of the running portal."""
-    log = home.run / "portal.log"
-    address = f"http://localhost:{home.config.portal_port}"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jazari.nodes.portal", str(home.path)], cwd=ROOT, stdout=output, stderr=output
-        )
-    try:
-        until(lambda: _answers(address, process, log), f"{address} answers")
+    with running_portal(home) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
 
 
 @pytest.fixture(scope="package")
 def look(browser: Browser, home: Home, origin: str, sessions: dict[str, str]) -> Looker:
     """Opens windows on the portal."""
     return Looker(browser, origin, home.namespace, sessions)
-
-
-def _answers(address: str, process: subprocess.Popen[bytes], log: Path) -> bool:
-    if process.poll() is not None:
-        raise AssertionError(f"The portal ended: {log.read_text(encoding='utf-8')[-2000:]}")
-    try:
-        return httpx.get(address + "/", trust_env=False, timeout=10).status_code == 200
-    except httpx.TransportError:
-        return False
