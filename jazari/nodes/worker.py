@@ -41,7 +41,7 @@ class DutyThread(threading.Thread):
         self.duty = duty
         self.failures = 0
         self.runs = 0
-        self.problem = ""
+        self.problem = self.code = ""
         self.succeeded = ""
         self.wake = threading.Event()
         self._home = home
@@ -61,7 +61,7 @@ class DutyThread(threading.Thread):
             self.failures += 1
             self._report(error)
             return retry_delay(self.duty, self.failures)
-        self.failures, self.problem, self.succeeded = 0, "", timestamp()
+        self.failures, self.problem, self.code, self.succeeded = 0, "", "", timestamp()
         self.runs += 1
         if changed:
             self._worker.wake_after(self.duty.name)
@@ -74,7 +74,7 @@ class DutyThread(threading.Thread):
             self._worker.say(f"{self.duty.name}: {sentence}")
             if not plain:
                 self._worker.say_traceback(error)
-        self.problem = sentence
+        self.problem, self.code = sentence, error.code if isinstance(error, JazariError) else ""
 
 
 class Worker:
@@ -116,7 +116,12 @@ class Worker:
     def _sign_of_life(self) -> None:
         # Written by this thread, read by the supervisor (age of the file) and by `status` (content).
         state = {
-            thread.duty.name: {"runs": thread.runs, "problem": thread.problem, "succeeded": thread.succeeded}
+            thread.duty.name: {
+                "runs": thread.runs,
+                "problem": thread.problem,
+                "code": thread.code,
+                "succeeded": thread.succeeded,
+            }
             for thread in self.threads
         }
         document = {"moment": timestamp(), "duties": state}

@@ -61,6 +61,7 @@ def _duties(home: Home) -> list[dict[str, Any]]:
             "name": name,
             "succeeded": _moment(facts.get("succeeded")),
             "problem": str(facts.get("problem") or "")[:1000],
+            "code": str(facts.get("code") or "")[:100],
         }
         for name, facts in sorted(read_duties(home).items())
         if isinstance(facts, dict)

@@ -78,6 +78,7 @@ def test_a_defect_in_one_duty_stops_no_other(home: Home, capsys: pytest.CaptureF
         wait_until(lambda: len(calls) > 3 and worker.threads[0].failures)
         worker._sign_of_life()
         assert read_duties(home)["broken"]["problem"] == "ZeroDivisionError: a defect"
+        assert read_duties(home)["broken"]["code"] == ""
         assert read_duties(home)["well"]["problem"] == ""
     assert "Traceback" in capsys.readouterr().out
 
@@ -88,6 +89,8 @@ def test_an_error_of_ours_is_logged_once_as_its_sentence(home: Home, capsys: pyt
 
     with Running(home, Duty("busy", 0.01, busy, longest_delay_seconds=0.02)) as worker:
         wait_until(lambda: worker.threads[0].failures > 3)
+        worker._sign_of_life()
+        assert read_duties(home)["busy"]["code"] == Busy.code
     printed = capsys.readouterr().out
     assert printed.count("busy: Somebody uses it: wait.") == 1
     assert "Traceback" not in printed

@@ -33,9 +33,12 @@ def run(home: Home, *, ready: bool = True) -> None:
     state_file(home).write_text(json.dumps({"supervisor": me, "processes": processes}))
 
 
-def duties(home: Home, **problems: str) -> None:
+def duties(home: Home, *, code: str = "", **problems: str) -> None:
     now = clock.timestamp()
-    found = {name: {"runs": 1, "problem": problems.get(name, ""), "succeeded": now} for name in ("sync", "outbox")}
+    found = {
+        name: {"runs": 1, "problem": problems.get(name, ""), "code": code if name in problems else "", "succeeded": now}
+        for name in ("sync", "outbox")
+    }
     (home.run / "worker.alive").write_text(json.dumps({"moment": now, "duties": found}))
 
 
@@ -58,6 +61,14 @@ def test_a_duty_that_fails_is_shown_with_its_reason_as_text(people: People, port
     shown = page(people)
     assert "The Root &lt;b&gt;cannot&lt;/b&gt; be reached." in shown
     assert "Last success" in shown
+
+
+def test_why_a_duty_fails_is_in_the_language_of_the_reader(people: People, portal: Home) -> None:
+    run(portal)
+    duties(portal, outbox="The Root cannot be reached.", code="federation.root-unreachable")
+    shown = people.client(Role.OPERATOR, language="fr").get("/health/").content.decode()
+    assert "La Racine, ou la copie lue à sa place, est injoignable" in shown
+    assert '<span lang="en" dir="ltr">The Root cannot be reached.</span>' in shown
 
 
 def test_a_process_that_is_not_ready_is_counted(portal: Home) -> None:
