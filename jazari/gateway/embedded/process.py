@@ -90,7 +90,7 @@ def _silence() -> None:
 
 def _serve(home: Path, settings: EngineSettings, secret: str) -> Any:
     try:
-        import xllamacpp  # type: ignore[import-untyped,unused-ignore]
+        import xllamacpp  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:
         raise engine_missing() from error
     model = check_content(home, settings.key.model)
