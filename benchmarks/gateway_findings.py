@@ -68,14 +68,16 @@ def _litellm(found: Found) -> list[Finding]:
         return [Finding("beside LiteLLM's proxy", found.litellm_missing, target)]
     theirs = found.capacity[LITELLM]
     ours, added = found.capacity[GATEWAY].per_second, compared.added(LITELLM, 0.5)
-    shares = [one.added(GATEWAY, 0.5) / added if added > 0 else float("inf") for one in (_known(found.plain), compared)]
+    half_idle, same_load = (
+        one.added(GATEWAY, 0.5) / added if added > 0 else float("inf") for one in (_known(found.plain), compared)
+    )
     return [
         at_least("requests a second, of LiteLLM's", ours / max(theirs.per_second, 1e-9), TIMES_LITELLM, "times"),
         at_most(
             "added latency p50, of LiteLLM's, each at a load that leaves the machine half idle",
-            shares[0], SHARE_OF_ITS_LATENCY, "times", 3,
+            half_idle, SHARE_OF_ITS_LATENCY, "times", 3,
         ),
-        Finding(f"the same, both at LiteLLM's load, {compared.rate:,.0f} a second", f"{shares[1]:.3f} times"),
+        Finding(f"the same, both at LiteLLM's load, {compared.rate:,.0f} a second", f"{same_load:.3f} times"),
         Finding(
             f"LiteLLM {found.litellm_version}: requests a second, start, memory",
             f"{theirs.per_second:,.0f} ({theirs.failed} failed), {found.litellm_start:.1f} s, "

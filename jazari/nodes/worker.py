@@ -68,13 +68,13 @@ class DutyThread(threading.Thread):
         return self.duty.every_seconds
 
     def _report(self, error: Exception) -> None:
-        plain = isinstance(error, JazariError)
-        sentence = str(error) if plain else f"{type(error).__name__}: {error}"
+        code = error.code if isinstance(error, JazariError) else ""
+        sentence = str(error) if code else f"{type(error).__name__}: {error}"
         if sentence != self.problem:
             self._worker.say(f"{self.duty.name}: {sentence}")
-            if not plain:
+            if not code:
                 self._worker.say_traceback(error)
-        self.problem, self.code = sentence, error.code if isinstance(error, JazariError) else ""
+        self.problem, self.code = sentence, code
 
 
 class Worker:

@@ -11,9 +11,24 @@ from collections.abc import Iterable
 
 from jazari.studies.saying import Names, Sentence, Untranslated, Value, worded
 
+_FORMS = {
+    "round": r"\d+", "rounds": r"\d+", "attempts": r"\d+", "institute": r"[a-z0-9-]+", "code": r"[a-z.-]+",
+    "institutes": r"[a-z0-9-]+(?:, [a-z0-9-]+)*", "detail": r".+", "reason": r".+",
+}  # fmt: skip
+_BETWEEN = ", "
+_PATTERNS: dict[str, re.Pattern[str]] = {}
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w+)\}", message)
+    literal = (re.escape(part) for part in parts[::2])
+    named = (f"(?P<{name}>{_FORMS[name]})" for name in parts[1::2])
+    return re.compile("".join(part for pair in zip(literal, [*named, ""], strict=True) for part in pair), re.DOTALL)
+
 
 def _(message: str) -> str:
-    """Marks ``message`` for the catalogues."""
+    """Marks ``message`` for the catalogues, and lets it be known again."""
+    _PATTERNS[message] = _pattern(message)
     return message
 
 
@@ -47,17 +62,6 @@ OTHER_TOTALS = _(
     "the board."
 )
 
-_ALL = (
-    WAITING, CONNECTING, PERMITTING, NOT_SERVED, FINISHED, NO_RESULT, LATE, NOT_RUN, SHUT_OUT, NOT_ALLOWED, CANCELLED,
-    WITHDRAWN, NOT_APPROVED, REFUSED, REFUSED_ROUND, NOT_ASKED, UNDECIDED, APPROVED_LATE, CHOSE_TO_REFUSE,
-    CHOSE_TO_WITHDRAW, PERMIT_WITHDRAWN, OTHER_TOTALS,
-)  # fmt: skip
-_FORMS = {
-    "round": r"\d+", "rounds": r"\d+", "attempts": r"\d+", "institute": r"[a-z0-9-]+", "code": r"[a-z.-]+",
-    "institutes": r"[a-z0-9-]+(?:, [a-z0-9-]+)*", "detail": r".+", "reason": r".+",
-}  # fmt: skip
-_BETWEEN = ", "
-
 
 def listed(institutes: Iterable[str]) -> str:
     """Institutes as these sentences name several."""
@@ -81,13 +85,3 @@ def _value(name: str, told: str) -> Value:
     if told == NO_REASON:
         return worded(told)
     return int(told) if told.isdecimal() else told
-
-
-def _pattern(message: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", message)
-    literal = (re.escape(part) for part in parts[::2])
-    named = (f"(?P<{name}>{_FORMS[name]})" for name in parts[1::2])
-    return re.compile("".join(part for pair in zip(literal, [*named, ""], strict=True) for part in pair), re.DOTALL)
-
-
-_PATTERNS = {message: _pattern(message) for message in _ALL}

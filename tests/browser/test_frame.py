@@ -109,6 +109,19 @@ def test_the_menu_of_a_narrow_screen_opens_by_keyboard(look: Looker, scripts: bo
         expect(page.locator("html")).to_have_attribute("lang", "fr")
 
 
+def test_what_is_printed_is_the_content_in_black_on_white(look: Looker):
+    with look.window("fr", color_scheme="dark") as window:
+        page = window.open("/catalogue/")
+        expect(page.locator("footer.frame")).to_be_visible()
+        page.emulate_media(media="print", color_scheme="dark")
+        expect(page.locator("h1")).to_be_visible()
+        for left_out in page.locator("footer.frame, header.frame nav, .languages").all():
+            expect(left_out).to_be_hidden()
+        ink = page.evaluate("getComputedStyle(document.body).color")
+        paper = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        assert (ink, paper) == ("rgb(0, 0, 0)", "rgb(255, 255, 255)")
+
+
 def test_sign_in_and_out_work_without_javascript(look: Looker):
     with look.window("en", java_script_enabled=False) as window:
         page = _go(window, "/account/login/")

@@ -91,7 +91,7 @@ def _meaning_in(language: str | None) -> Callable[[str], str]:
 
     def meaning(code: str) -> str:
         with override(language):
-            return render_to_string("gateway/meaning.txt", {"told": f"({code})"}).strip()
+            return render_to_string("gateway/meaning.txt", {"code": code}).strip()
 
     return meaning
 

@@ -115,6 +115,7 @@ class Look:
 
     def __init__(self) -> None:
         self._seen: tuple[str, Directory | None] | None = None
+        self._knowledge = Knowledge()
 
     async def __call__(self, live: Live, home: Home) -> None:
         """Read keys and policy again."""
@@ -122,15 +123,14 @@ class Look:
         live.limiter.prune(time.monotonic())
 
     def read(self, home: Home, live: Live) -> tuple[Knowledge, KeySnapshot, Directory | None]:
-        """What is known now; the same objects as ``live`` has where nothing has changed. Asks the database."""
+        """What is known now; the same objects as before where nothing has changed. Asks the database."""
         keys, directory = newer_snapshot(live.keys), _directory(home)
         # The version first: a change while the rest is read shows at the next look.
         now = (catalogue_version(), directory)
-        if self._seen == now:
-            return live.knowledge, keys, directory
-        knowledge = read_knowledge(live.config, home.namespace, directory)
-        self._seen = now
-        return knowledge, keys, directory
+        if self._seen != now:
+            self._knowledge = read_knowledge(live.config, home.namespace, directory)
+            self._seen = now
+        return self._knowledge, keys, directory
 
 
 def _directory(home: Home) -> Directory | None:

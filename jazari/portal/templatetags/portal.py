@@ -64,6 +64,12 @@ def explained(problem: JazariError | str, code: str = "") -> SafeString:
 
 
 @register.filter
+def meaning_of(code: str) -> str:
+    """What a code means in the reader's language; empty in English, and where nothing is written about it."""
+    return meanings.meaning_of(code)
+
+
+@register.filter
 def meaning_in(sentence: str) -> str:
     """What the code in a sentence means in the reader's language; empty in English, and where there is none."""
     return meanings.meaning_in(sentence)

@@ -12,10 +12,7 @@ from jazari.studies import run_messages
 from jazari.studies.pages.speaking import spoken
 from jazari.studies.run_messages import recognised
 
-MESSAGES = sorted(
-    value for name, value in vars(run_messages).items()
-    if name.isupper() and not name.startswith("_") and name != "NO_REASON"
-)  # fmt: skip
+MESSAGES = sorted(value for name, value in vars(run_messages).items() if name.isupper() and not name.startswith("_"))
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 NUMBERS = st.integers(min_value=1, max_value=10**6)
 VALUES = {
